@@ -1,0 +1,1 @@
+nobase_pkginclude_HEADERS += backends/storage.h

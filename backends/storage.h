@@ -1,0 +1,92 @@
+/*
+ * The storage interface: what a store must be able to do, and nothing about SQLite.
+ *
+ * Layout below the store's root: ltx/<level>/<min>-<max>.ltx, level 0..8 and 9 for snapshots. An
+ * object appears whole or not at all. A store keeps the LTX header's timestamp as the object's time
+ * where it can. Every store passes the suite in t/backends/.
+ *
+ * An ls_storage may be used from several threads at once.
+ */
+#ifndef LS_BACKENDS_STORAGE_H
+#define LS_BACKENDS_STORAGE_H
+
+#include "engine/base/cancel.h"
+#include "engine/base/file.h"
+#include "engine/base/io.h"
+#include "engine/ltx/ltx.h"
+
+typedef struct ls_storage ls_storage;
+typedef struct ls_storage_iter ls_storage_iter;
+
+/* Operations of one store; each gets the ls_storage whose first member it is. */
+typedef struct ls_storage_ops {
+    const char *type; /* "file", "s3", ...: logs, metrics, `litestream databases` */
+    ls_code (*list)(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it, ls_err *err);
+    ls_code (*open)(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
+                    ls_reader **r, ls_err *err);
+    ls_code (*put)(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
+                   ls_ltx_info *out, ls_err *err);
+    ls_code (*put_file)(ls_storage *s, const ls_ltx_info *file, const char *path, bool exclusive,
+                        ls_ltx_info *out, ls_err *err); /* NULL: put from the open file */
+    ls_code (*remove)(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err);
+    void (*free)(ls_storage *s);
+} ls_storage_ops;
+
+struct ls_storage {
+    const ls_storage_ops *ops;
+    char *url; /* for people: without secrets; owned */
+};
+
+struct ls_storage_iter {
+    ls_code (*next)(ls_storage_iter *it, ls_ltx_info *file, bool *end, ls_err *err);
+    void (*free)(ls_storage_iter *it);
+};
+
+/* Opens the store of a replica URL (file:///path, s3://... later) or, without scheme, of a path of
+ * the file store. Nothing is contacted or created. LS_EINVALID for an unknown scheme, LS_EUNSUPPORTED
+ * for one this build leaves out. */
+LS_MUST ls_code ls_storage_open_url(const char *url, ls_storage **s, ls_err *err);
+
+/* The file store at a folder. Files and folders it makes get perm (copied). */
+LS_MUST ls_code ls_storage_open_file(const char *path, const ls_perm *perm, ls_storage **s,
+                                     ls_err *err);
+
+/* Does text look like a replica URL (^\w+://)? */
+bool ls_is_url(const char *text);
+
+/* Files of a level with MinTXID >= seek in ascending (min, max) order; names that are not LTX names
+ * are passed over; a level that does not exist is empty. */
+LS_MUST ls_code ls_storage_list(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it,
+                                ls_err *err);
+LS_MUST ls_code ls_storage_iter_next(ls_storage_iter *it, ls_ltx_info *file, bool *end, ls_err *err);
+void ls_storage_iter_free(ls_storage_iter *it); /* NULL allowed */
+
+/* Opens len bytes from off (len 0: to the end). LS_ENOTFOUND if there is no such file. */
+LS_MUST ls_code ls_storage_open_range(ls_storage *s, const ls_ltx_info *file, uint64_t off,
+                                      uint64_t len, ls_reader **r, ls_err *err);
+
+/* Stores a file from a stream; level, min and max of file name it. The stream's LTX header gives the
+ * time. exclusive: LS_EEXISTS rather than replace. out (may be NULL) gets size and time. */
+LS_MUST ls_code ls_storage_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in,
+                               bool exclusive, ls_ltx_info *out, ls_err *err);
+
+/* The same from a local file, which a store may copy more cheaply than through a stream. */
+LS_MUST ls_code ls_storage_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                                    bool exclusive, ls_ltx_info *out, ls_err *err);
+
+/* Deletes files; one that is not there is no error. */
+LS_MUST ls_code ls_storage_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err);
+
+/* Newest TXID over all levels 0..9, and the newest level-0 file; zero where there is none. */
+LS_MUST ls_code ls_storage_newest(ls_storage *s, ls_txid *max, ls_ltx_info *newest_l0, ls_err *err);
+
+const char *ls_storage_type(const ls_storage *s);
+const char *ls_storage_url(const ls_storage *s);
+
+/* "ltx/<level>/<name>" into buf, for names and messages. */
+#define LS_STORAGE_KEY_SIZE 64
+char *ls_storage_key(const ls_ltx_info *file, char buf[LS_STORAGE_KEY_SIZE]);
+
+void ls_storage_free(ls_storage *s); /* NULL allowed */
+
+#endif

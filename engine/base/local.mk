@@ -1,0 +1,1 @@
+nobase_pkginclude_HEADERS += engine/base/buf.h engine/base/cancel.h engine/base/clock.h engine/base/error.h engine/base/file.h engine/base/io.h engine/base/log.h engine/base/pool.h engine/base/text.h 

@@ -1,0 +1,77 @@
+/*
+ * litestream.yml: one table of keys (config_keys.h) gives parser, errors, nearest names and
+ * litestream.yml(5). Unknown keys are errors with line, column and the nearest name; keys of
+ * backends that this build lacks are accepted, the replica then fails when it is opened.
+ */
+#ifndef LS_CONFIG_CONFIG_H
+#define LS_CONFIG_CONFIG_H
+
+#include "backends/storage.h"
+#include "engine/db/db.h"
+
+#define LS_CONFIG_DEFAULT_PATH "/etc/litestream.yml"
+#define LS_CONFIG_MAX_BYTES (16u << 20)
+
+typedef struct ls_replica_config {
+    char *type;            /* NULL: from the URL, else "file" */
+    char *url;             /* NULL if given by path */
+    char *path;            /* NULL if given by URL */
+    int64_t sync_interval; /* ns; 1 s */
+    bool auto_recover;
+} ls_replica_config;
+
+typedef struct ls_db_config {
+    char *path;      /* absolute, expanded */
+    char *meta_path; /* NULL: default */
+    int64_t monitor_interval;
+    int64_t checkpoint_interval;
+    int64_t busy_timeout;
+    int min_checkpoint_page_n;
+    int truncate_page_n;
+    int64_t max_sync_wal_bytes;
+    bool restore_if_db_not_exists;
+    bool has_replica;
+    ls_replica_config replica;
+} ls_db_config;
+
+typedef struct ls_config {
+    ls_db_config *dbs;
+    size_t n_dbs;
+    ls_level log_level;
+    bool log_level_set;
+    ls_log_format log_format;
+    bool log_stderr;
+    int64_t shutdown_sync_timeout;  /* ns; 30 s */
+    int64_t shutdown_sync_interval; /* ns; 500 ms */
+    char *exec;
+} ls_config;
+
+/* Everything at its default, no databases. */
+void ls_config_init(ls_config *c);
+void ls_config_done(ls_config *c);
+
+/* Reads, expands $NAME and ${NAME} unless told not to, parses, applies defaults and inheritance,
+ * validates. LS_ENOTFOUND "config file not found: P". Errors name file, line and column. */
+LS_MUST ls_code ls_config_load(const char *path, bool expand_env, ls_config *c, ls_err *err);
+
+/* The same from text; name stands in errors. */
+LS_MUST ls_code ls_config_parse(const char *text, size_t len, const char *name, bool expand_env,
+                                ls_config *c, ls_err *err);
+
+/* One database with one replica given on the command line; path and url copied. */
+LS_MUST ls_code ls_config_add(ls_config *c, const char *path, const char *url, ls_err *err);
+
+/* The database with that (expanded) path, NULL if there is none. */
+const ls_db_config *ls_config_find(const ls_config *c, const char *path);
+
+/* Opens the store that a database's replica names: errors of spec cli-config 2.6. */
+LS_MUST ls_code ls_config_storage(const ls_db_config *db, ls_storage **s, ls_err *err);
+
+/* sqlite:// and sqlite3:// stripped, ~ and ~/ expanded, made absolute (spec 2.4); malloc'd. */
+LS_MUST ls_code ls_path_expand(const char *path, char **out, ls_err *err);
+
+/* $NAME and ${NAME} by Go's os.Expand rules (spec 2.1), $PID the process id; malloc'd. */
+LS_MUST ls_code ls_env_expand(const char *text, size_t len, char **out, size_t *out_len,
+                              ls_err *err);
+
+#endif

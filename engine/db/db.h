@@ -1,0 +1,84 @@
+/*
+ * A managed SQLite database: capture of its log into level-0 LTX files, and checkpoints.
+ *
+ * The rules that keep the chain of files sound are in doc/capture.md; each function here names the
+ * one it carries out. An ls_db is used by one thread at a time (any thread); only ls_db_status may
+ * be called beside it.
+ *
+ * Files: database P, log as SQLite names it, meta directory dirname(P)/.basename(P)-litestream with
+ * ltx/0/<txid>-<txid>.ltx (and ltx/9/ for a snapshot that a new page size forces).
+ */
+#ifndef LS_DB_DB_H
+#define LS_DB_DB_H
+
+#include "engine/base/cancel.h"
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/base/log.h"
+#include "engine/ltx/ltx.h"
+
+typedef struct ls_db ls_db;
+
+/* Defaults are the reference's; 0 in a field that says so switches it off. */
+typedef struct ls_db_opts {
+    const char *path;              /* absolute */
+    const char *meta_path;         /* NULL: beside the database */
+    int64_t busy_timeout;          /* ns; 1 s */
+    int64_t checkpoint_interval;   /* ns; 1 min; 0: off */
+    int min_checkpoint_page_n;     /* 1000; > 0 */
+    int truncate_page_n;           /* 121359; 0: the default; < 0: off */
+    int64_t max_sync_wal_bytes;    /* 64 MiB; one capture ends at the first commit past it; 0: none */
+    const ls_clock *clock;         /* NULL: the system's */
+    const ls_log *log;             /* may be NULL */
+    const ls_cancel *cancel;       /* may be NULL; long captures stop with LS_ECANCELED */
+} ls_db_opts;
+
+#define LS_DB_MIN_CHECKPOINT_PAGE_N 1000
+#define LS_DB_TRUNCATE_PAGE_N 121359
+#define LS_DB_MAX_SYNC_WAL_BYTES (64LL << 20)
+
+/* Defaults for path. */
+ls_db_opts ls_db_opts_default(const char *path);
+
+/* Copies opts; touches nothing on disk but leftovers (*.tmp) in the meta directory. LS_EINVALID for
+ * options out of range. */
+LS_MUST ls_code ls_db_new(const ls_db_opts *opts, ls_db **db, ls_err *err);
+
+typedef struct ls_db_sync_result {
+    ls_txid txid;      /* position after the sync; 0: nothing captured yet */
+    int files;         /* level-0 files written */
+    bool more;         /* the bound cut the capture: call again at once */
+    bool missing;      /* the database does not exist (yet), or is still an empty file */
+} ls_db_sync_result;
+
+/* Opens the database if that is still to do, captures what was committed, checkpoints when a
+ * threshold says so. Nothing new costs two stats and two small reads. A missing database is no
+ * error. After an error the next call starts from what is on disk. */
+LS_MUST ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err);
+
+/* Final sync is the caller's; ends the read transaction, closes SQLite, then the file. NULL ok. */
+void ls_db_free(ls_db *db);
+
+const char *ls_db_path(const ls_db *db);
+const char *ls_db_meta_path(const ls_db *db);
+const char *ls_db_wal_path(const ls_db *db); /* path + "-wal" until SQLite was asked */
+ls_txid ls_db_txid(const ls_db *db);         /* atomic: may be read from other threads */
+
+/* Permissions of the files made for this database. */
+LS_MUST ls_code ls_db_perm(const ls_db *db, ls_perm *perm, ls_err *err);
+
+/* "<meta>/ltx/<level>/<min>-<max>.ltx", malloc'd; NULL without memory. */
+LS_MUST char *ls_db_ltx_path(const ls_db *db, int level, ls_txid min, ls_txid max);
+
+/* Tells capture that the replica's newest TXID is max and that the chain cannot be continued from
+ * the local files (replica ahead, another lineage, or files missing): level 0 is emptied and the
+ * next sync writes a full snapshot as max + 1. reason goes to the log. */
+LS_MUST ls_code ls_db_rebase(ls_db *db, ls_txid max, const char *reason, ls_err *err);
+
+/* Newest local level-0 TXID by file names alone, 0 if none; nothing is opened or verified. */
+LS_MUST ls_code ls_db_local_txid(const char *meta_path, ls_txid *txid, ls_err *err);
+
+/* Default meta path of a database path, malloc'd; NULL without memory. */
+LS_MUST char *ls_db_default_meta_path(const char *path);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * The daemon's heart: which databases exist and when each job runs.
+ *
+ * One loop thread (libuv) owns timers, file-change notices and signals and hands jobs to two pools:
+ * local (capture, checkpoint) and remote (comparison, upload). Per database at most one capture
+ * and one upload run at a time. Folders are watched rather than files; a poll stands in where
+ * notices do not work. The first write after idle is captured and uploaded at once; a later one
+ * within the interval waits for it. Nothing is armed for a database that no one writes to but one
+ * shared poll each 30 s.
+ */
+#ifndef LS_STORE_STORE_H
+#define LS_STORE_STORE_H
+
+#include "engine/config/config.h"
+#include "engine/replica/replica.h"
+
+typedef struct ls_store ls_store;
+
+/* Makes db and replica objects of every configured database (errors of 2.6 in spec cli-config);
+ * config must outlive the store. */
+LS_MUST ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **store,
+                             ls_err *err);
+
+/* Runs until SIGINT, SIGTERM or ls_store_stop; then a last capture and upload of every database,
+ * tried again every shutdown-sync-interval until shutdown-sync-timeout; a second signal skips that.
+ * LS_OK only if every database's last sync succeeded. */
+LS_MUST ls_code ls_store_run(ls_store *store, ls_err *err);
+
+/* Captures and uploads every database once, checks, and returns (`replicate -once`). */
+LS_MUST ls_code ls_store_once(ls_store *store, ls_err *err);
+
+/* From any thread. */
+void ls_store_stop(ls_store *store);
+
+void ls_store_free(ls_store *store); /* NULL allowed */
+
+#endif

@@ -1,0 +1,13 @@
+EXTRA_DIST += t/run
+include t/engine/base/local.mk
+include t/engine/ltx/local.mk
+include t/engine/wal/local.mk
+include t/engine/db/local.mk
+include t/engine/replica/local.mk
+include t/engine/restore/local.mk
+include t/engine/config/local.mk
+include t/engine/store/local.mk
+include t/backends/local.mk
+include t/cmd/local.mk
+include t/fuzz/local.mk
+include t/peer/local.mk
