@@ -1,0 +1,69 @@
+/* Tables for people: see table.h. */
+#include "cmd/table.h"
+
+#include <string.h>
+
+#define GAP 2
+
+void ls_table_init(ls_table *t, int cols) {
+    *t = (ls_table){.cols = cols};
+    ls_buf_init(&t->cells, LS_TABLE_BYTES_MAX);
+}
+
+void ls_table_done(ls_table *t) { ls_buf_done(&t->cells); }
+
+/* Characters, not bytes: UTF-8 continuation bytes take no column. */
+static size_t text_width(const char *text) {
+    size_t n = 0;
+
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static void blank_controls(char *text) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+    }
+}
+
+ls_code ls_table_row(ls_table *t, ls_err *err, const char *const *cells) {
+    for (int i = 0; i < t->cols; i++) {
+        size_t start = t->cells.len;
+        ls_code rc = ls_buf_add(&t->cells, cells[i], strlen(cells[i]) + 1, err);
+        if (rc != LS_OK)
+            return ls_wrap(err, "table");
+        blank_controls(t->cells.data + start);
+        size_t w = text_width(cells[i]);
+        if (w > t->width[i])
+            t->width[i] = w;
+    }
+    return LS_OK;
+}
+
+/* Writes a row's cells; blanks are held back until a cell with text follows them. */
+static const char *write_row(const ls_table *t, const char *cell, FILE *out) {
+    size_t blanks = 0;
+
+    for (int i = 0; i < t->cols; i++) {
+        size_t len = strlen(cell);
+        if (len > 0) {
+            fprintf(out, "%*s%s", (int)blanks, "", cell);
+            blanks = 0;
+        }
+        blanks += t->width[i] + GAP - text_width(cell);
+        cell += len + 1;
+    }
+    fputc('\n', out);
+    return cell;
+}
+
+void ls_table_write(const ls_table *t, FILE *out) {
+    const char *end = t->cells.data + t->cells.len;
+
+    if (t->cells.len == 0)
+        return;
+    for (const char *cell = t->cells.data; cell < end;)
+        cell = write_row(t, cell, out);
+}
