@@ -11,3 +11,9 @@ include t/backends/local.mk
 include t/cmd/local.mk
 include t/fuzz/local.mk
 include t/peer/local.mk
+
+# Needs a build whose flags another program can do without.
+EXTRA_DIST += t/install.t
+if !SANITIZED
+TAP_TESTS += t/install.t
+endif
