@@ -17,7 +17,7 @@ typedef struct ls_buf {
 } ls_buf;
 
 void ls_buf_init(ls_buf *buf, size_t max);
-void ls_buf_done(ls_buf *buf); /* frees; the buffer may be used again and keeps its maximum */
+void ls_buf_done(ls_buf *buf);  /* frees; the buffer may be used again and keeps its maximum */
 void ls_buf_clear(ls_buf *buf); /* empties, keeps the memory */
 
 /* Append; LS_ELIMIT past the maximum (nothing is added then), LS_ENOMEM without memory. */

@@ -29,8 +29,9 @@
     X(LS_EINVALID, "invalid", "see the command's -help")                                           \
     X(LS_ELIMIT, "limit", "the input is larger than any valid one; check where it comes from")     \
     X(LS_ECORRUPT, "corrupt", "the file is damaged; restore from an earlier TXID or another copy") \
-    X(LS_ECHECKSUM, "checksum", "the file is damaged; restore from an earlier TXID or another "    \
-                                "copy")                                                            \
+    X(LS_ECHECKSUM, "checksum",                                                                    \
+      "the file is damaged; restore from an earlier TXID or another "                              \
+      "copy")                                                                                      \
     X(LS_EFORMAT, "format", "this is not an LTX file that this version reads")                     \
     X(LS_EFULL, "disk_full", "free some space; nothing is lost, the work goes on by itself")       \
     X(LS_EPERM, "permission", "check owner and mode, or run as the database's user")               \

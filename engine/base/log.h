@@ -11,7 +11,13 @@
 
 #include <stdint.h>
 
-typedef enum ls_level { LS_TRACE = -8, LS_DEBUG = -4, LS_INFO = 0, LS_WARN = 4, LS_ERROR = 8 } ls_level;
+typedef enum ls_level {
+    LS_TRACE = -8,
+    LS_DEBUG = -4,
+    LS_INFO = 0,
+    LS_WARN = 4,
+    LS_ERROR = 8
+} ls_level;
 typedef enum ls_log_format { LS_LOG_TEXT, LS_LOG_JSON } ls_log_format;
 
 typedef enum ls_attr_kind {
@@ -35,7 +41,8 @@ typedef struct ls_attr {
 #define LS_TXID(k, v) ((ls_attr){.kind = LS_ATTR_TXID, .key = (k), .num = (int64_t)(v)})
 #define LS_DUR(k, v) ((ls_attr){.kind = LS_ATTR_DURATION, .key = (k), .num = (v)})
 #define LS_BOOL(k, v) ((ls_attr){.kind = LS_ATTR_BOOL, .key = (k), .num = (v)})
-/* Attributes of one record: ls_log(log, LS_INFO, "ltx file uploaded", LS_ATTRS(LS_INT("level", 0))) */
+/* Attributes of one record: ls_log(log, LS_INFO, "ltx file uploaded", LS_ATTRS(LS_INT("level", 0)))
+ */
 #define LS_ATTRS(...) ((const ls_attr[]){__VA_ARGS__, {.kind = LS_ATTR_END}})
 
 typedef struct ls_log {

@@ -1,0 +1,149 @@
+/*
+ * ls_atomic: a file that appears under its name whole and durable, or not at all. See file.h.
+ */
+#include "engine/base/file.h"
+#include "engine/base/perm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static ls_code done(ls_atomic *a, ls_code code) {
+    free(a->path);
+    free(a->tmp);
+    *a = (ls_atomic){.fd = -1};
+    return code;
+}
+
+/* A new inode each time: what a crash left may be a second link to a finished file, which opening
+ * with O_TRUNC would empty. O_EXCL follows no link. */
+static int open_tmp(const char *tmp) {
+    const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    int fd = open(tmp, flags, 0600);
+    for (int tries = 0; fd < 0 && (errno == EINTR || errno == EEXIST) && tries < 8; tries++) {
+        if (errno == EEXIST && unlink(tmp) != 0 && errno != ENOENT) {
+            return -1;
+        }
+        fd = open(tmp, flags, 0600);
+    }
+    return fd;
+}
+
+ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *perm, ls_err *err) {
+    *a = (ls_atomic){.fd = -1};
+    a->path = ls_asprintf("%s", path);
+    a->tmp = ls_asprintf("%s.tmp", path);
+    if (a->path == NULL || a->tmp == NULL) {
+        return done(a, ls_fail(err, LS_ENOMEM, "no memory to create %s", path));
+    }
+    a->fd = open_tmp(a->tmp);
+    if (a->fd < 0) {
+        return done(a, ls_fail_errno(err, errno, "create %s", a->tmp));
+    }
+    a->active = true;
+    ls_code code = ls_perm_apply(a->fd, perm, perm->file_mode, a->tmp, err);
+    if (code != LS_OK) {
+        ls_atomic_abort(a);
+    }
+    return code;
+}
+
+void ls_atomic_abort(ls_atomic *a) {
+    if (!a->active) {
+        return;
+    }
+    if (a->fd >= 0) {
+        (void)close(a->fd);
+    }
+    (void)unlink(a->tmp);
+    (void)done(a, LS_OK);
+}
+
+static ls_code set_mtime(const ls_atomic *a, int64_t ms, ls_err *err) {
+    const struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000},
+    };
+    return futimens(a->fd, times) == 0 ? LS_OK
+                                       : ls_fail_errno(err, errno, "set the time of %s", a->tmp);
+}
+
+/* Somebody else who writes the same file would have put another inode under the name. */
+static ls_code check_ours(const ls_atomic *a, ls_err *err) {
+    struct stat ours;
+    struct stat there;
+    if (fstat(a->fd, &ours) != 0 || lstat(a->tmp, &there) != 0) {
+        return ls_fail_errno(err, errno, "stat %s", a->tmp);
+    }
+    if (ours.st_dev != there.st_dev || ours.st_ino != there.st_ino) {
+        ls_fail(err, LS_EBUSY, "%s was replaced while it was written", a->tmp);
+        return ls_hint(err, "another process writes the same file; stop one of the two");
+    }
+    return LS_OK;
+}
+
+/* Where neither renameat2 nor link() works nothing can be exclusive: look, then rename. */
+static int rename_if_absent(const char *from, const char *to) {
+    struct stat st;
+    if (lstat(to, &st) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return errno == ENOENT ? rename(from, to) : -1;
+}
+
+static int rename_exclusive(const char *from, const char *to) {
+#ifdef RENAME_NOREPLACE
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -1;
+    }
+#endif
+    if (link(from, to) == 0) {
+        (void)unlink(from); /* left behind it is a .tmp file as any other */
+        return 0;
+    }
+    bool no_links = errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK;
+    return no_links ? rename_if_absent(from, to) : -1;
+}
+
+static ls_code publish(const ls_atomic *a, bool exclusive, ls_err *err) {
+    int rc = exclusive ? rename_exclusive(a->tmp, a->path) : rename(a->tmp, a->path);
+    if (rc == 0) {
+        return LS_OK;
+    }
+    if (exclusive && errno == EEXIST) {
+        return ls_fail(err, LS_EEXISTS, "%s exists already", a->path);
+    }
+    return ls_fail_errno(err, errno, "rename %s to %s", a->tmp, a->path);
+}
+
+ls_code ls_atomic_commit(ls_atomic *a, bool exclusive, int64_t mtime_ms, ls_err *err) {
+    ls_code code = mtime_ms >= 0 ? set_mtime(a, mtime_ms, err) : LS_OK;
+    if (code == LS_OK && fsync(a->fd) != 0) {
+        code = ls_fail_errno(err, errno, "fsync %s", a->tmp);
+    }
+    if (code == LS_OK) {
+        code = check_ours(a, err);
+    }
+    /* Network file systems report at close that the disk was full. */
+    int fd = a->fd;
+    a->fd = -1;
+    if (close(fd) != 0 && errno != EINTR && code == LS_OK) {
+        code = ls_fail_errno(err, errno, "close %s", a->tmp);
+    }
+    if (code == LS_OK) {
+        code = publish(a, exclusive, err);
+    }
+    if (code != LS_OK) {
+        ls_atomic_abort(a);
+        return code;
+    }
+    a->active = false;
+    code = ls_fsync_parent(a->path, err);
+    return done(a, code);
+}
