@@ -35,7 +35,8 @@ typedef struct ls_wal_header {
 typedef enum ls_wal_state {
     LS_WAL_VALID,
     LS_WAL_EMPTY,   /* no file, or shorter than a header */
-    LS_WAL_INVALID, /* magic, version, page size or checksum wrong: SQLite takes it for empty */
+    LS_WAL_INVALID, /* magic, version, page size or checksum wrong: SQLite takes it for empty (and
+                       refuses another version) */
 } ls_wal_state;
 
 /* Bytes of one frame. */
@@ -43,11 +44,19 @@ static inline int64_t ls_wal_frame_size(uint32_t page_size) {
     return (int64_t)page_size + LS_WAL_FRAME_HEADER_SIZE;
 }
 
-/* Reads and checks the header at offset 0 of fd. An I/O error is an error, damage is a state. */
+/* Reads and checks the header at offset 0 of fd. An I/O error is an error, damage is a state. *hdr
+ * is all zero unless the state is LS_WAL_VALID. */
 LS_MUST ls_code ls_wal_header_read(int fd, ls_wal_header *hdr, ls_wal_state *state, ls_err *err);
 ls_wal_state ls_wal_header_decode(const uint8_t buf[LS_WAL_HEADER_SIZE], ls_wal_header *hdr);
 
-/* SQLite's checksum step: continues (*ck1, *ck2) over len bytes (a multiple of 8). */
+/* Same generation written by the same connection? Every field counts. */
+bool ls_wal_header_equal(const ls_wal_header *a, const ls_wal_header *b);
+
+/* A power of two from 512 to 65536? */
+bool ls_wal_page_size_valid(uint32_t page_size);
+
+/* SQLite's checksum step: continues (*ck1, *ck2) over len bytes (a multiple of 8; the rest of an
+ * odd length is left out). */
 void ls_wal_checksum(bool big_endian, const uint8_t *data, size_t len, uint32_t *ck1,
                      uint32_t *ck2);
 
@@ -74,60 +83,83 @@ typedef struct ls_wal_frame {
 
 typedef struct ls_wal_reader ls_wal_reader;
 
-/* Reads frames from pos on in large pieces (buffer of at most 1 MiB). fd stays the caller's. */
+/* Is pos a place where a frame can start? LS_EINVALID if not, or if hdr's page size is no valid
+ * one. */
+LS_MUST ls_code ls_wal_pos_check(const ls_wal_header *hdr, const ls_wal_pos *pos, ls_err *err);
+
+/* Reads frames from pos on, in pieces that grow from one frame header to 1 MiB (the most the buffer
+ * takes). fd stays the caller's. LS_EINVALID as ls_wal_pos_check. */
 LS_MUST ls_code ls_wal_reader_new(int fd, const ls_wal_header *hdr, const ls_wal_pos *pos,
                                   ls_wal_reader **r, ls_err *err);
 
 /* The next valid frame; *end at the first that is short, has other salts, page number 0 or a
- * checksum that does not follow. After *end the log may grow: calling again looks again. */
+ * checksum that does not follow. After *end the log may grow: calling again looks again. But only
+ * frames up to a commit frame stay what they are: SQLite writes frames of an open transaction over
+ * again, so a reader that stopped behind one of those must be started anew at the last commit. */
 LS_MUST ls_code ls_wal_reader_next(ls_wal_reader *r, ls_wal_frame *frame, bool *end, ls_err *err);
 ls_wal_pos ls_wal_reader_pos(const ls_wal_reader *r); /* behind the last valid frame */
 void ls_wal_reader_free(ls_wal_reader *r);            /* NULL allowed */
+
+/* Follows the checksums from a known place to offset, so that a stored offset becomes a place
+ * again: *reached if the valid log leads exactly there and the frame before it commits (or offset
+ * is from's), *pos is then that place; else *pos is how far it led. A log restarted meanwhile is
+ * just not reached. */
+LS_MUST ls_code ls_wal_follow(int fd, const ls_wal_header *hdr, const ls_wal_pos *from,
+                              int64_t offset, ls_wal_pos *pos, bool *reached, ls_err *err);
 
 /* ---- A range of committed frames ---- */
 
 /* Newest version of each page in a range of the log, found in bounded memory: up to
  * LS_WAL_RANGE_FRAMES frames by a sorted list, beyond by windows of page numbers with a further
- * pass over the frame headers each. */
+ * pass over the frame headers each. The pages of a range of up to LS_WAL_KEEP_BYTES are kept as
+ * they were verified and not read again. */
 #define LS_WAL_RANGE_FRAMES 131072
 #define LS_WAL_WINDOW_PAGES 262144
+#define LS_WAL_KEEP_BYTES (1 << 20)
 
 typedef struct ls_wal_range ls_wal_range;
 
 typedef struct ls_wal_range_info {
-    ls_wal_pos begin, end;  /* end: behind the last commit frame taken; == begin if there is none */
-    uint32_t commit;        /* of the last commit frame, 0 if none */
-    uint32_t frames;        /* between begin and end */
-    bool at_end;            /* false: cut by the bound, more committed frames follow */
+    ls_wal_pos begin, end; /* end: behind the last commit frame taken; == begin if there is none */
+    uint32_t commit;       /* of the last commit frame, 0 if none */
+    uint32_t frames;       /* between begin and end */
+    bool at_end;           /* false: cut by the bound, and at least one more valid frame follows
+                              (whether its transaction is committed was not looked at) */
 } ls_wal_range_info;
 
-/* Scans from pos, verifying every frame, to the end of the valid log or, past max_bytes (0: no
- * bound), to the first commit frame at or behind it. Frames behind the last commit frame are left
- * out. The log's header is read again at the end: if it changed meanwhile LS_EBUSY is returned (the
- * end was not proved; start again). *range is NULL when there is no commit frame. */
+/* Scans from pos (the log's start or the end of a commit frame), verifying every frame, to the end
+ * of the valid log or, where max_bytes > 0, to the first commit frame that ends at or behind
+ * pos + max_bytes; a transaction is never cut, however large. Without a bound the scan follows a
+ * writer for as long as it does not catch up. Frames behind the last commit frame are left out. The
+ * log's header is read again at the end: if it changed meanwhile LS_EBUSY is returned (the end was
+ * not proved; start again). *range is NULL when there is no commit frame. fd must stay open as long
+ * as the range lives. */
 LS_MUST ls_code ls_wal_range_scan(int fd, const ls_wal_header *hdr, const ls_wal_pos *pos,
                                   int64_t max_bytes, ls_wal_range **range, ls_wal_range_info *info,
                                   ls_err *err);
 
 /* As above but ending exactly at end (which must be a commit frame's end known from an earlier
- * scan, with its running checksum): LS_ECHECKSUM if the log does not lead there. */
+ * scan or ls_wal_follow, with its running checksum): LS_ECHECKSUM if the log does not lead there.
+ */
 LS_MUST ls_code ls_wal_range_until(int fd, const ls_wal_header *hdr, const ls_wal_pos *pos,
                                    const ls_wal_pos *end, ls_wal_range **range,
                                    ls_wal_range_info *info, ls_err *err);
 
 /* The pages of the range in ascending order, those above limit (commit) left out: *pgno == 0 at the
- * end. *offset is the newest frame's offset. */
+ * end. *offset is the newest frame's offset. LS_EBUSY if the log was found restarted. */
 LS_MUST ls_code ls_wal_range_next(ls_wal_range *r, uint32_t limit, uint32_t *pgno, int64_t *offset,
                                   ls_err *err);
 /* Back to the first page. */
 void ls_wal_range_rewind(ls_wal_range *r);
 
-/* Is there a frame of pgno? Only ascending pgno between rewinds; 0 where there is none. */
+/* Is there a frame of pgno? *offset is 0 where there is none. Independent of ls_wal_range_next; in
+ * descending order it is correct but may be slow. LS_EBUSY as above. */
 LS_MUST ls_code ls_wal_range_find(ls_wal_range *r, uint32_t pgno, int64_t *offset, ls_err *err);
 
 /* Reads the page of the frame at offset and proves it the scanned one: page number, salts and
  * checksums of the frame header, read before and after the page, are those recorded, and the page's
- * own checksum follows from the frame before it. LS_EBUSY if not: the frame is gone. */
+ * own checksum follows from the frame before it. LS_EBUSY if not: the frame is gone. pgno and
+ * offset are what ls_wal_range_next or _find gave, else LS_EINVALID. */
 LS_MUST ls_code ls_wal_range_page(ls_wal_range *r, uint32_t pgno, int64_t offset, uint8_t *page,
                                   ls_err *err);
 void ls_wal_range_free(ls_wal_range *r); /* NULL allowed */
