@@ -1,1 +1,8 @@
 # Tests of engine/wal.
+UNIT_TESTS += t/engine/wal/test_reader
+check_PROGRAMS += t/engine/wal/test_reader
+t_engine_wal_test_reader_SOURCES = t/engine/wal/test_reader.c t/engine/wal/walkit.c \
+	t/engine/wal/walkit.h
+t_engine_wal_test_reader_LDADD = $(LS_TEST_LIBS)
+t_engine_wal_test_reader_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_wal_test_reader_CPPFLAGS = $(LS_TEST_CPPFLAGS)
