@@ -6,3 +6,11 @@ t_engine_wal_test_reader_SOURCES = t/engine/wal/test_reader.c t/engine/wal/walki
 t_engine_wal_test_reader_LDADD = $(LS_TEST_LIBS)
 t_engine_wal_test_reader_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_wal_test_reader_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+UNIT_TESTS += t/engine/wal/test_range
+check_PROGRAMS += t/engine/wal/test_range
+t_engine_wal_test_range_SOURCES = t/engine/wal/test_range.c t/engine/wal/walkit.c \
+	t/engine/wal/walkit.h
+t_engine_wal_test_range_LDADD = $(LS_TEST_LIBS)
+t_engine_wal_test_range_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_wal_test_range_CPPFLAGS = $(LS_TEST_CPPFLAGS)
