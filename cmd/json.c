@@ -1,26 +1,12 @@
 /* JSON output: see json.h. */
 #include "cmd/json.h"
 
+#include "engine/base/quote.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 void ls_json_init(ls_json *j, FILE *out) { *j = (ls_json){.out = out, .empty = true}; }
-
-/* Length of the UTF-8 sequence at s, 0 if it is not a valid one (overlong, surrogate, cut). */
-static size_t utf8_length(const unsigned char *s) {
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-    if (n == 0 || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if (s[i] < 0x80 || s[i] > 0xbf)
-            return 0;
-    }
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
 
 static void write_escape(FILE *out, unsigned char c) {
     static const char from[] = "\"\\\n\r\t";
@@ -34,16 +20,20 @@ static void write_escape(FILE *out, unsigned char c) {
 }
 
 static void write_string(FILE *out, const char *text) {
+    size_t left = strlen(text);
+    uint32_t rune;
+
     fputc('"', out);
-    for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
-        size_t n = utf8_length(s);
-        if (n == 0)
+    while (left > 0) {
+        size_t n = ls_utf8_decode(text, left, &rune);
+        if (n == 1 && rune == 0xfffd)
             fputs("\\ufffd", out);
-        else if (n == 1 && (*s < 0x20 || *s == '"' || *s == '\\' || *s == 0x7f))
-            write_escape(out, *s);
+        else if (rune < 0x20 || rune == '"' || rune == '\\' || rune == 0x7f)
+            write_escape(out, (unsigned char)rune);
         else
-            fwrite(s, 1, n, out);
-        s += n == 0 ? 1 : n;
+            fwrite(text, 1, n, out);
+        text += n;
+        left -= n;
     }
     fputc('"', out);
 }

@@ -1,5 +1,5 @@
 /*
- * litestream.yml: one table of keys (config_keys.h) gives parser, errors, nearest names and
+ * litestream.yml: one table of keys (keys.h) gives parser, errors, nearest names and
  * litestream.yml(5). Unknown keys are errors with line, column and the nearest name; keys of
  * backends that this build lacks are accepted, the replica then fails when it is opened.
  */
@@ -21,7 +21,8 @@ typedef struct ls_replica_config {
 } ls_replica_config;
 
 typedef struct ls_db_config {
-    char *path;      /* absolute, expanded */
+    char *path;      /* absolute, expanded; NULL with dir */
+    char *dir;       /* directory mode, which this version refuses; NULL with path */
     char *meta_path; /* NULL: default */
     int64_t monitor_interval;
     int64_t checkpoint_interval;

@@ -1,1 +1,11 @@
 # Tests of cmd.
+UNIT_TESTS += t/cmd/test_options t/cmd/test_output
+check_PROGRAMS += t/cmd/test_options t/cmd/test_output
+t_cmd_test_options_SOURCES = t/cmd/test_options.c $(LS_CMD_COMMON)
+t_cmd_test_options_LDADD = $(LS_TEST_LIBS)
+t_cmd_test_options_LDFLAGS = $(AM_LDFLAGS) -static
+t_cmd_test_options_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_cmd_test_output_SOURCES = t/cmd/test_output.c $(LS_CMD_COMMON)
+t_cmd_test_output_LDADD = $(LS_TEST_LIBS)
+t_cmd_test_output_LDFLAGS = $(AM_LDFLAGS) -static
+t_cmd_test_output_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -1,0 +1,247 @@
+/* A configuration read, decoded, checked and filled in. */
+#include "engine/config/config.h"
+
+#include "engine/base/text.h"
+#include "engine/config/raw.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* All texts of a configuration together: aliases could multiply one long text many times. */
+#define TEXT_MAX ((size_t)64 << 20)
+
+#define SYNC_INTERVAL LS_SEC
+#define MONITOR_INTERVAL LS_SEC
+#define CHECKPOINT_INTERVAL (60 * LS_SEC)
+#define BUSY_TIMEOUT LS_SEC
+
+typedef struct maker {
+    const ls_raw_top *top;
+    size_t text; /* bytes copied */
+    ls_err *err;
+} maker;
+
+void ls_config_init(ls_config *c) {
+    *c = (ls_config){
+        .log_level = LS_INFO,
+        .shutdown_sync_timeout = 30 * LS_SEC,
+        .shutdown_sync_interval = 500 * LS_MS,
+    };
+}
+
+static void db_done(ls_db_config *db) {
+    free(db->path);
+    free(db->dir);
+    free(db->meta_path);
+    free(db->replica.type);
+    free(db->replica.url);
+    free(db->replica.path);
+}
+
+void ls_config_done(ls_config *c) {
+    for (size_t i = 0; i < c->n_dbs; i++)
+        db_done(&c->dbs[i]);
+    free(c->dbs);
+    free(c->exec);
+    *c = (ls_config){0};
+}
+
+static ls_db_config db_defaults(void) {
+    return (ls_db_config){
+        .monitor_interval = MONITOR_INTERVAL,
+        .checkpoint_interval = CHECKPOINT_INTERVAL,
+        .busy_timeout = BUSY_TIMEOUT,
+        .min_checkpoint_page_n = LS_DB_MIN_CHECKPOINT_PAGE_N,
+        .truncate_page_n = LS_DB_TRUNCATE_PAGE_N,
+        .max_sync_wal_bytes = LS_DB_MAX_SYNC_WAL_BYTES,
+        .replica = {.sync_interval = SYNC_INTERVAL},
+    };
+}
+
+static ls_code no_memory(ls_err *err) { return ls_fail(err, LS_ENOMEM, "out of memory"); }
+
+static ls_code count_text(maker *m, size_t len) {
+    m->text += len;
+    if (m->text <= TEXT_MAX)
+        return LS_OK;
+    return ls_fail(m->err, LS_ELIMIT, "more than %zu bytes of text", TEXT_MAX);
+}
+
+/* Absent and empty texts are NULL. */
+static ls_code copy_text(maker *m, const ls_raw *v, char **out) {
+    if (!v->set || v->str[0] == '\0')
+        return LS_OK;
+    ls_code rc = count_text(m, strlen(v->str));
+    if (rc != LS_OK)
+        return rc;
+    *out = strdup(v->str);
+    return *out == NULL ? no_memory(m->err) : LS_OK;
+}
+
+static ls_code copy_path(maker *m, const ls_raw *v, char **out) {
+    if (!v->set || v->str[0] == '\0')
+        return LS_OK;
+    ls_code rc = ls_path_expand(v->str, out, m->err);
+    return rc == LS_OK ? count_text(m, strlen(*out)) : rc;
+}
+
+static void take_num(const ls_raw *v, int64_t *out) {
+    if (v->set)
+        *out = v->num;
+}
+
+/* Within int by validation. */
+static void take_int(const ls_raw *v, int *out) {
+    if (v->set)
+        *out = (int)v->num;
+}
+
+static ls_code make_replica(maker *m, const ls_raw_replica *raw, ls_replica_config *r) {
+    const ls_raw_replica *globals = &m->top->globals;
+    const ls_raw *recover = raw->auto_recover.set ? &raw->auto_recover : &globals->auto_recover;
+
+    take_num(&globals->sync_interval, &r->sync_interval);
+    take_num(&raw->sync_interval, &r->sync_interval);
+    r->auto_recover = recover->set && recover->num != 0;
+    ls_code rc = copy_text(m, &raw->type, &r->type);
+    if (rc == LS_OK)
+        rc = copy_text(m, &raw->url, &r->url);
+    if (rc == LS_OK)
+        rc = copy_text(m, &raw->path, &r->path);
+    return rc;
+}
+
+static ls_code make_db(maker *m, const ls_raw_db *raw, ls_db_config *db) {
+    *db = db_defaults();
+    take_num(&raw->monitor_interval, &db->monitor_interval);
+    take_num(&raw->checkpoint_interval, &db->checkpoint_interval);
+    take_num(&raw->busy_timeout, &db->busy_timeout);
+    take_num(&raw->max_sync_wal_bytes, &db->max_sync_wal_bytes);
+    take_int(&raw->min_checkpoint_page_count, &db->min_checkpoint_page_n);
+    take_int(&raw->truncate_page_n, &db->truncate_page_n);
+    db->restore_if_db_not_exists =
+        raw->restore_if_db_not_exists.set && raw->restore_if_db_not_exists.num != 0;
+    db->has_replica = raw->replica_map.set || (raw->replicas_list.set && raw->replicas_list.num);
+    ls_code rc = copy_path(m, &raw->path, &db->path);
+    if (rc == LS_OK)
+        rc = copy_path(m, &raw->dir, &db->dir);
+    if (rc == LS_OK)
+        rc = copy_path(m, raw->meta_dir.set ? &raw->meta_dir : &raw->meta_path, &db->meta_path);
+    if (rc == LS_OK)
+        rc = make_replica(m, ls_raw_db_replica(raw), &db->replica);
+    return rc;
+}
+
+static ls_code make_dbs(maker *m, ls_config *c) {
+    ls_code rc = LS_OK;
+
+    if (m->top->n_dbs == 0)
+        return LS_OK;
+    c->dbs = calloc(m->top->n_dbs, sizeof *c->dbs);
+    if (c->dbs == NULL)
+        return no_memory(m->err);
+    while (rc == LS_OK && c->n_dbs < m->top->n_dbs) {
+        rc = make_db(m, &m->top->dbs[c->n_dbs], &c->dbs[c->n_dbs]);
+        c->n_dbs++;
+    }
+    return rc;
+}
+
+static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
+    maker m = {.top = top, .err = err};
+
+    take_num(&top->shutdown_sync_timeout, &c->shutdown_sync_timeout);
+    take_num(&top->shutdown_sync_interval, &c->shutdown_sync_interval);
+    c->log_stderr = top->log_stderr.set && top->log_stderr.num != 0;
+    if (top->log_level.set && top->log_level.str[0] != '\0')
+        c->log_level_set = ls_level_parse(top->log_level.str, &c->log_level);
+    if (top->log_type.set && strcmp(top->log_type.str, "json") == 0)
+        c->log_format = LS_LOG_JSON;
+    ls_code rc = copy_text(&m, &top->exec, &c->exec);
+    return rc == LS_OK ? make_dbs(&m, c) : rc;
+}
+
+static ls_code parse_expanded(const char *text, size_t len, const char *name, ls_config *c,
+                              ls_err *err) {
+    ls_raw_top top = {0};
+    ls_yaml tree;
+
+    ls_code rc = ls_yaml_parse(&tree, text, len, name, err);
+    if (rc == LS_OK)
+        rc = ls_raw_decode(&tree, name, &top, err);
+    if (rc == LS_OK)
+        rc = ls_raw_validate(&top, name, err);
+    if (rc == LS_OK)
+        rc = make_config(&top, c, err);
+    ls_raw_done(&top);
+    ls_yaml_done(&tree);
+    return rc;
+}
+
+ls_code ls_config_parse(const char *text, size_t len, const char *name, bool expand_env,
+                        ls_config *c, ls_err *err) {
+    char *expanded = NULL;
+    ls_code rc = LS_OK;
+
+    ls_config_init(c);
+    if (len > LS_CONFIG_MAX_BYTES)
+        return ls_fail(err, LS_ELIMIT, "%s: more than %u bytes", name, LS_CONFIG_MAX_BYTES);
+    if (expand_env)
+        rc = ls_env_expand(text, len, &expanded, &len, err);
+    if (rc == LS_OK)
+        rc = parse_expanded(expanded == NULL ? text : expanded, len, name, c, err);
+    free(expanded);
+    if (rc != LS_OK) {
+        ls_config_done(c);
+        ls_config_init(c);
+    }
+    return rc;
+}
+
+ls_code ls_config_load(const char *path, bool expand_env, ls_config *c, ls_err *err) {
+    char *full = NULL, *text = NULL;
+    size_t len = 0;
+
+    ls_config_init(c);
+    ls_code rc = ls_path_expand(path, &full, err);
+    if (rc != LS_OK)
+        return rc;
+    rc = ls_read_file(full, LS_CONFIG_MAX_BYTES, &text, &len, err);
+    if (rc == LS_ENOTFOUND) {
+        (void)ls_fail(err, LS_ENOTFOUND, "config file not found: %s", full);
+        rc = ls_hint(err, "give its path with -config or LITESTREAM_CONFIG");
+    } else if (rc == LS_OK) {
+        rc = ls_config_parse(text, len, full, expand_env, c, err);
+    }
+    free(text);
+    free(full);
+    return rc;
+}
+
+ls_code ls_config_add(ls_config *c, const char *path, const char *url, ls_err *err) {
+    ls_db_config db = db_defaults();
+    ls_db_config *dbs = reallocarray(c->dbs, c->n_dbs + 1, sizeof *dbs);
+
+    if (dbs == NULL)
+        return no_memory(err);
+    c->dbs = dbs;
+    ls_code rc = ls_path_expand(path, &db.path, err);
+    if (rc != LS_OK)
+        return rc;
+    db.has_replica = true;
+    db.replica.url = strdup(url);
+    if (db.replica.url == NULL) {
+        db_done(&db);
+        return no_memory(err);
+    }
+    dbs[c->n_dbs++] = db;
+    return LS_OK;
+}
+
+const ls_db_config *ls_config_find(const ls_config *c, const char *path) {
+    for (size_t i = 0; i < c->n_dbs; i++) {
+        if (c->dbs[i].path != NULL && strcmp(c->dbs[i].path, path) == 0)
+            return &c->dbs[i];
+    }
+    return NULL;
+}
