@@ -50,14 +50,25 @@ ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *perm, ls_
     return code;
 }
 
+/* Somebody else who writes the same file has put another inode under the temporary name. */
+static bool replaced(const ls_atomic *a) {
+    struct stat ours;
+    struct stat there;
+    return fstat(a->fd, &ours) == 0 && lstat(a->tmp, &there) == 0 &&
+           (ours.st_dev != there.st_dev || ours.st_ino != there.st_ino);
+}
+
 void ls_atomic_abort(ls_atomic *a) {
     if (!a->active) {
         return;
     }
+    bool ours = a->fd < 0 || !replaced(a);
     if (a->fd >= 0) {
         (void)close(a->fd);
     }
-    (void)unlink(a->tmp);
+    if (ours) {
+        (void)unlink(a->tmp);
+    }
     (void)done(a, LS_OK);
 }
 
@@ -70,18 +81,27 @@ static ls_code set_mtime(const ls_atomic *a, int64_t ms, ls_err *err) {
                                        : ls_fail_errno(err, errno, "set the time of %s", a->tmp);
 }
 
-/* Somebody else who writes the same file would have put another inode under the name. */
-static ls_code check_ours(const ls_atomic *a, ls_err *err) {
-    struct stat ours;
-    struct stat there;
-    if (fstat(a->fd, &ours) != 0 || lstat(a->tmp, &there) != 0) {
-        return ls_fail_errno(err, errno, "stat %s", a->tmp);
+/* All bytes to the disk, under a name that is still ours. */
+static ls_code flush(const ls_atomic *a, int64_t mtime_ms, ls_err *err) {
+    ls_code code = mtime_ms >= 0 ? set_mtime(a, mtime_ms, err) : LS_OK;
+    if (code != LS_OK) {
+        return code;
     }
-    if (ours.st_dev != there.st_dev || ours.st_ino != there.st_ino) {
+    if (fsync(a->fd) != 0) {
+        return ls_fail_errno(err, errno, "fsync %s", a->tmp);
+    }
+    if (replaced(a)) {
         ls_fail(err, LS_EBUSY, "%s was replaced while it was written", a->tmp);
         return ls_hint(err, "another process writes the same file; stop one of the two");
     }
     return LS_OK;
+}
+
+/* Network file systems say only here that the disk was full. After EINTR it is closed too. */
+static ls_code close_tmp(ls_atomic *a, ls_err *err) {
+    int fd = a->fd;
+    a->fd = -1;
+    return close(fd) == 0 || errno == EINTR ? LS_OK : ls_fail_errno(err, errno, "close %s", a->tmp);
 }
 
 /* Where neither renameat2 nor link() works nothing can be exclusive: look, then rename. */
@@ -123,18 +143,9 @@ static ls_code publish(const ls_atomic *a, bool exclusive, ls_err *err) {
 }
 
 ls_code ls_atomic_commit(ls_atomic *a, bool exclusive, int64_t mtime_ms, ls_err *err) {
-    ls_code code = mtime_ms >= 0 ? set_mtime(a, mtime_ms, err) : LS_OK;
-    if (code == LS_OK && fsync(a->fd) != 0) {
-        code = ls_fail_errno(err, errno, "fsync %s", a->tmp);
-    }
+    ls_code code = flush(a, mtime_ms, err);
     if (code == LS_OK) {
-        code = check_ours(a, err);
-    }
-    /* Network file systems report at close that the disk was full. */
-    int fd = a->fd;
-    a->fd = -1;
-    if (close(fd) != 0 && errno != EINTR && code == LS_OK) {
-        code = ls_fail_errno(err, errno, "close %s", a->tmp);
+        code = close_tmp(a, err);
     }
     if (code == LS_OK) {
         code = publish(a, exclusive, err);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 void ls_buf_init(ls_buf *buf, size_t max) {
-    /* One byte is always needed for the NUL, so that len + 1 cannot wrap. */
-    *buf = (ls_buf){.max = max < SIZE_MAX ? max : SIZE_MAX - 1};
+    /* No object is larger than PTRDIFF_MAX; so len + 1, for the NUL, cannot wrap either. */
+    *buf = (ls_buf){.max = max < PTRDIFF_MAX ? max : PTRDIFF_MAX - 1};
 }
 
 void ls_buf_done(ls_buf *buf) {

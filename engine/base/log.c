@@ -35,10 +35,13 @@ static const char *level_name(ls_level level) {
     if (level < LS_DEBUG) {
         return "TRACE";
     }
-    return level < LS_INFO    ? "DEBUG"
-           : level < LS_WARN  ? "INFO"
-           : level < LS_ERROR ? "WARN"
-                              : "ERROR";
+    if (level < LS_INFO) {
+        return "DEBUG";
+    }
+    if (level < LS_WARN) {
+        return "INFO";
+    }
+    return level < LS_ERROR ? "WARN" : "ERROR";
 }
 
 /* Local time with its offset; milliseconds, or (json) nanoseconds without trailing zeros. */

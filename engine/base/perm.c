@@ -90,6 +90,9 @@ ls_code ls_mkdirs(const char *path, const ls_perm *perm, ls_err *err) {
     if (is_dir(path)) {
         return LS_OK;
     }
+    if (path[0] == '\0') {
+        return ls_fail(err, LS_EINVALID, "the path of a folder is empty");
+    }
     char *part = strdup(path);
     if (part == NULL) {
         return ls_fail(err, LS_ENOMEM, "no memory to create folder %s", path);
