@@ -13,7 +13,7 @@ include t/fuzz/local.mk
 include t/peer/local.mk
 
 # Needs a build whose flags another program can do without.
-EXTRA_DIST += t/install.t
+EXTRA_DIST += t/install.t t/style.t
 if !SANITIZED
-TAP_TESTS += t/install.t
+TAP_TESTS += t/install.t t/style.t
 endif
