@@ -1,8 +1,11 @@
 /*
  * Reads an LTX file forward, without seeking, and believes nothing: magic, header rules, page
- * order and bounds, lock page, exact page sizes, snapshot completeness, an index that says exactly
+ * order and bounds, lock page, exact page sizes, no hole in a snapshot, an index that says exactly
  * what was read, trailer rules, file checksum, nothing behind the end. Constant memory: the index
  * that must follow is known by its running checksum and length.
+ *
+ * A snapshot that stops before its Commit is a valid file (Go writes such, tests of foreign
+ * programs too), but no database: who makes one from it compares the last page with Commit.
  *
  * Order of calls: new, next until it says end, close. Data must not be used for good before close
  * said LS_OK.
@@ -34,8 +37,7 @@ LS_MUST ls_code ls_ltx_decoder_new(ls_reader *in, ls_ltx_header *header, ls_ltx_
 
 /* The next page; *end is set (and page untouched) at the end marker. "decode page N: ..." with the
  * frame's number from 0. Files of format 2 (ltx <= 0.4) are named as such, LS_EFORMAT. */
-LS_MUST ls_code ls_ltx_decoder_next(ls_ltx_decoder *dec, ls_ltx_page *page, bool *end,
-                                    ls_err *err);
+LS_MUST ls_code ls_ltx_decoder_next(ls_ltx_decoder *dec, ls_ltx_page *page, bool *end, ls_err *err);
 
 /* Reads and checks index, trailer and checksum: "close reader: ...". trailer may be NULL and is
  * filled even if its check fails. Only after *end. */

@@ -15,7 +15,9 @@ typedef struct ls_ltx_encoder ls_ltx_encoder;
 
 typedef struct ls_ltx_encoder_opts {
     ls_ltx_encoding encoding; /* of pages given uncompressed */
-    const char *spill_dir;    /* where the index goes when it outgrows memory; NULL: TMPDIR or /tmp */
+    const char *spill_dir;    /* where the index goes when it outgrows memory; NULL: TMPDIR or /tmp;
+                                 must outlive the encoder */
+    uint32_t prev_commit;     /* pages of the database before; 0: not known */
 } ls_ltx_encoder_opts;
 
 /* Validates and writes the header. out must outlive the encoder. opts may be NULL. */
@@ -32,9 +34,8 @@ LS_MUST ls_code ls_ltx_encoder_page(ls_ltx_encoder *enc, uint32_t pgno, const vo
 LS_MUST ls_code ls_ltx_encoder_frame(ls_ltx_encoder *enc, const uint8_t *frame, size_t size,
                                      const void *page, ls_err *err);
 
-/* Writes end marker, index and trailer. For a snapshot all pages up to commit must be there (a
- * snapshot without any page is allowed, as in Go, for tests of foreign files only when commit is
- * 0). trailer (may be NULL) gets what was written. The encoder stays to be freed. */
+/* Writes end marker, index and trailer. For a snapshot all pages up to commit must be there.
+ * trailer (may be NULL) gets what was written. The encoder stays to be freed. */
 LS_MUST ls_code ls_ltx_encoder_close(ls_ltx_encoder *enc, uint64_t post_apply,
                                      ls_ltx_trailer *trailer, ls_err *err);
 

@@ -31,8 +31,8 @@
 /* Largest sane frame: page header, size prefix, LZ4 worst case of 65536 bytes. */
 #define LS_LTX_MAX_FRAME (LS_LTX_MAX_PAGE_SIZE + LS_LTX_MAX_PAGE_SIZE / 255 + 16 + 64)
 
-#define LS_LTX_FLAG_NO_CHECKSUM 0x00000002u /* header flag: no pre- and post-apply checksums */
-#define LS_LTX_PAGE_FLAG_BLOCK 0x0001u      /* page flag: encoding B */
+#define LS_LTX_FLAG_NO_CHECKSUM 0x00000002u      /* header flag: no pre- and post-apply checksums */
+#define LS_LTX_PAGE_FLAG_BLOCK 0x0001u           /* page flag: encoding B */
 #define LS_LTX_CHECKSUM_FLAG 0x8000000000000000u /* set in every stored checksum */
 
 #define LS_LTX_LEVEL_SNAPSHOT 9 /* full snapshots 1..TXID */
@@ -73,7 +73,8 @@ typedef struct ls_ltx_info {
 /* MinTXID 1 makes a file a snapshot, whatever its MaxTXID. */
 static inline bool ls_ltx_is_snapshot(const ls_ltx_header *h) { return h->min_txid == 1; }
 
-/* The page at byte 0x40000000, where SQLite keeps its locks; never stored. page_size must be valid. */
+/* The page at byte 0x40000000, where SQLite keeps its locks; never stored. page_size must be valid.
+ */
 uint32_t ls_ltx_lock_pgno(uint32_t page_size);
 
 bool ls_ltx_page_size_valid(uint32_t page_size);

@@ -15,10 +15,10 @@
 #define LS_LTX_MERGE_FANIN 64
 
 typedef struct ls_ltx_merge_opts {
-    uint32_t flags;                /* of the output header */
-    bool allow_gaps;               /* do not require joining TXID ranges */
-    const char *spill_dir;         /* for temporary files; NULL: TMPDIR or /tmp */
-    const ls_cancel *cancel;       /* may be NULL */
+    uint32_t flags;          /* of the output header */
+    bool allow_gaps;         /* do not require joining TXID ranges */
+    const char *spill_dir;   /* for temporary files; NULL: TMPDIR or /tmp */
+    const ls_cancel *cancel; /* may be NULL */
     /* Opens input i (0 is the oldest); called when it is needed, closed by the merge. */
     ls_code (*open)(void *arg, size_t i, ls_reader **in, ls_err *err);
     /* The name of input i for errors; may be NULL. */

@@ -1,6 +1,6 @@
 /*
- * One page in its frame: encodings F and B (see ltx.h). No function here allocates; the LZ4 frame
- * decoder that unusual F frames need is made once per ls_ltx_codec.
+ * One page in its frame: encodings F and B (see ltx.h). No function here but ls_ltx_codec_new
+ * allocates: LZ4 frames of any legal form are decoded in place.
  */
 #ifndef LS_LTX_PAGE_H
 #define LS_LTX_PAGE_H
@@ -9,7 +9,7 @@
 
 typedef enum ls_ltx_encoding { LS_LTX_FRAME = 0, LS_LTX_BLOCK = 1 } ls_ltx_encoding;
 
-typedef struct ls_ltx_codec ls_ltx_codec; /* scratch of one thread */
+typedef struct ls_ltx_codec ls_ltx_codec;     /* scratch of one thread */
 LS_MUST ls_ltx_codec *ls_ltx_codec_new(void); /* NULL without memory */
 void ls_ltx_codec_free(ls_ltx_codec *c);      /* NULL allowed */
 
@@ -24,7 +24,7 @@ size_t ls_ltx_page_encode(ls_ltx_codec *c, ls_ltx_encoding enc, uint32_t pgno, c
 
 /* Decodes one whole frame of exactly size bytes (as the page index gives it) into page (page_size
  * bytes). Checks the F content checksum and that exactly page_size bytes come out. LS_ECORRUPT with
- * a text that says which part is wrong. */
+ * a text that says which part is wrong. c may be NULL. */
 LS_MUST ls_code ls_ltx_page_decode(ls_ltx_codec *c, const uint8_t *frame, size_t size, void *page,
                                    uint32_t page_size, uint32_t *pgno, uint16_t *flags,
                                    ls_err *err);
