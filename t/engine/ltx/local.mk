@@ -1,1 +1,29 @@
 # Tests of engine/ltx.
+LTX_TEST_LIBS = $(LS_TEST_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+LTX_TEST_CPPFLAGS = $(LS_TEST_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+LTX_TEST_COMMON = t/engine/ltx/support.c t/engine/ltx/support.h t/engine/ltx/vectors.c \
+	t/engine/ltx/vectors.h
+
+EXTRA_DIST += t/vectors/README.md t/vectors/checksums.json t/vectors/cli.json \
+	t/vectors/encode_errors.json t/vectors/headers.json t/vectors/manifest.json \
+	t/vectors/pagedata.json t/vectors/parse.json t/vectors/compact t/vectors/corrupt \
+	t/vectors/db t/vectors/ltx t/vectors/replica-a t/vectors/replica-head t/vectors/v03-a
+
+UNIT_TESTS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode
+check_PROGRAMS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode
+
+t_engine_ltx_test_ltx_SOURCES = t/engine/ltx/test_ltx.c $(LTX_TEST_COMMON)
+t_engine_ltx_test_ltx_LDADD = $(LTX_TEST_LIBS)
+t_engine_ltx_test_ltx_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_ltx_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_files_SOURCES = t/engine/ltx/test_files.c t/engine/ltx/own_texts.h \
+	$(LTX_TEST_COMMON)
+t_engine_ltx_test_files_LDADD = $(LTX_TEST_LIBS)
+t_engine_ltx_test_files_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_files_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_encode_SOURCES = t/engine/ltx/test_encode.c $(LTX_TEST_COMMON)
+t_engine_ltx_test_encode_LDADD = $(LTX_TEST_LIBS)
+t_engine_ltx_test_encode_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_encode_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
