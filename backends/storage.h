@@ -43,8 +43,8 @@ struct ls_storage_iter {
 };
 
 /* Opens the store of a replica URL (file:///path, s3://... later) or, without scheme, of a path of
- * the file store. Nothing is contacted or created. LS_EINVALID for an unknown scheme, LS_EUNSUPPORTED
- * for one this build leaves out. */
+ * the file store. Nothing is contacted or created. LS_EINVALID for an unknown scheme,
+ * LS_EUNSUPPORTED for one this build leaves out. */
 LS_MUST ls_code ls_storage_open_url(const char *url, ls_storage **s, ls_err *err);
 
 /* The file store at a folder. Files and folders it makes get perm (copied). */
@@ -58,15 +58,16 @@ bool ls_is_url(const char *text);
  * are passed over; a level that does not exist is empty. */
 LS_MUST ls_code ls_storage_list(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it,
                                 ls_err *err);
-LS_MUST ls_code ls_storage_iter_next(ls_storage_iter *it, ls_ltx_info *file, bool *end, ls_err *err);
+LS_MUST ls_code ls_storage_iter_next(ls_storage_iter *it, ls_ltx_info *file, bool *end,
+                                     ls_err *err);
 void ls_storage_iter_free(ls_storage_iter *it); /* NULL allowed */
 
 /* Opens len bytes from off (len 0: to the end). LS_ENOTFOUND if there is no such file. */
 LS_MUST ls_code ls_storage_open_range(ls_storage *s, const ls_ltx_info *file, uint64_t off,
                                       uint64_t len, ls_reader **r, ls_err *err);
 
-/* Stores a file from a stream; level, min and max of file name it. The stream's LTX header gives the
- * time. exclusive: LS_EEXISTS rather than replace. out (may be NULL) gets size and time. */
+/* Stores a file from a stream; level, min and max of file name it. The stream's LTX header gives
+ * the time. exclusive: LS_EEXISTS rather than replace. out (may be NULL) gets size and time. */
 LS_MUST ls_code ls_storage_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in,
                                bool exclusive, ls_ltx_info *out, ls_err *err);
 

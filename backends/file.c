@@ -1,0 +1,338 @@
+/*
+ * The file store: ROOT/ltx/<level>/<min>-<max>.ltx in a folder of this machine.
+ *
+ * A file is written as <name>.tmp beside its place and renamed when it is durable. Its modification
+ * time is the timestamp of its LTX header, which is how a listing knows when its data was current.
+ * Folders are made by the first file that needs them, so that looking leaves nothing behind.
+ */
+#include "backends/file_list.h"
+#include "backends/storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define COPY_CHUNK (256 * 1024)
+
+typedef struct file_store {
+    ls_storage base;
+    char *root; /* absolute */
+    ls_perm perm;
+} file_store;
+
+/* ---- paths ---- */
+
+static char *level_dir(const file_store *fs, int level) {
+    return ls_asprintf("%s/ltx/%d", fs->root, level);
+}
+
+static ls_code file_path(const file_store *fs, const ls_ltx_info *file, char **path, ls_err *err) {
+    char key[LS_STORAGE_KEY_SIZE];
+    *path = ls_asprintf("%s/%s", fs->root, ls_storage_key(file, key));
+    return *path != NULL ? LS_OK : ls_fail(err, LS_ENOMEM, "no memory for the name of %s", key);
+}
+
+/* ---- list and open ---- */
+
+static ls_code file_list(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it,
+                         ls_err *err) {
+    char *dir = level_dir((file_store *)s, level);
+    if (dir == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to list level %d", level);
+    }
+    return ls_file_list(dir, level, seek, it, err);
+}
+
+typedef struct range_reader {
+    ls_reader base;
+    int fd;
+    char *path;
+    uint64_t off, left;
+} range_reader;
+
+static ls_code range_read(ls_reader *r, void *buf, size_t len, size_t *got, ls_err *err) {
+    range_reader *rr = (range_reader *)r;
+    size_t want = len < rr->left ? len : (size_t)rr->left;
+    ssize_t n;
+    do {
+        n = pread(rr->fd, buf, want, (off_t)rr->off);
+    } while (n < 0 && errno == EINTR);
+    *got = 0;
+    if (n < 0) {
+        return ls_fail_errno(err, errno, "read %s at %llu", rr->path, (unsigned long long)rr->off);
+    }
+    *got = (size_t)n;
+    rr->off += (size_t)n;
+    rr->left -= (size_t)n;
+    return LS_OK;
+}
+
+static void range_close(ls_reader *r) {
+    range_reader *rr = (range_reader *)r;
+    (void)close(rr->fd);
+    free(rr->path);
+    free(rr);
+}
+
+/* O_NONBLOCK: a fifo by that name must not hang the caller. */
+static ls_code open_regular(const char *path, int *fd, ls_err *err) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) {
+        return ls_fail_errno(err, errno, "open ltx file %s", path);
+    }
+    struct stat st;
+    ls_code code = LS_OK;
+    if (fstat(*fd, &st) != 0) {
+        code = ls_fail_errno(err, errno, "stat ltx file %s", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        code = ls_fail(err, LS_EINVALID, "open ltx file %s: not a regular file", path);
+    }
+    if (code != LS_OK) {
+        (void)close(*fd);
+        *fd = -1;
+    }
+    return code;
+}
+
+/* Past the end there is nothing to read, as far as an offset can be given to the system. */
+static uint64_t range_left(uint64_t off, uint64_t len) {
+    if (off > INT64_MAX) {
+        return 0;
+    }
+    uint64_t most = (uint64_t)INT64_MAX - off;
+    return len == 0 || len > most ? most : len;
+}
+
+static ls_code file_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
+                         ls_reader **r, ls_err *err) {
+    char *path;
+    ls_code code = file_path((file_store *)s, file, &path, err);
+    if (code != LS_OK) {
+        return code;
+    }
+    int fd;
+    code = open_regular(path, &fd, err);
+    if (code != LS_OK) {
+        free(path);
+        return code;
+    }
+    range_reader *rr = malloc(sizeof *rr);
+    if (rr == NULL) {
+        (void)close(fd);
+        code = ls_fail(err, LS_ENOMEM, "no memory to read %s", path);
+        free(path);
+        return code;
+    }
+    *rr = (range_reader){.base = {.read = range_read, .close = range_close},
+                         .fd = fd,
+                         .path = path,
+                         .off = off,
+                         .left = range_left(off, len)};
+    *r = &rr->base;
+    return LS_OK;
+}
+
+/* ---- put ---- */
+
+static ls_code bad_header(ls_err *err) { return ls_wrap(err, "extract timestamp from LTX header"); }
+
+/* The timestamp of the header that got bytes at hdr are meant to be. */
+static ls_code header_time(const uint8_t *hdr, size_t got, int64_t *ms, ls_err *err) {
+    if (got < LS_LTX_HEADER_SIZE) {
+        ls_fail(err, LS_EFORMAT, "%s", got == 0 ? "EOF" : "unexpected EOF");
+        return bad_header(err);
+    }
+    ls_ltx_header h;
+    if (ls_ltx_header_decode(hdr, &h, err) != LS_OK) {
+        return bad_header(err);
+    }
+    *ms = h.timestamp;
+    return LS_OK;
+}
+
+/* Starts the file, making its folder where it is missing. */
+static ls_code begin(const file_store *fs, const ls_ltx_info *file, const char *path, ls_atomic *a,
+                     ls_err *err) {
+    ls_code code = ls_atomic_begin(a, path, &fs->perm, err);
+    if (code != LS_ENOTFOUND) {
+        return code;
+    }
+    char *dir = level_dir(fs, file->level);
+    if (dir == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to create %s", path);
+    }
+    ls_err_clear(err);
+    code = ls_mkdirs(dir, &fs->perm, err);
+    free(dir);
+    return code == LS_OK ? ls_atomic_begin(a, path, &fs->perm, err) : code;
+}
+
+/* Refuses early what commit would refuse after all bytes were copied. */
+static ls_code check_absent(const char *path, ls_err *err) {
+    struct stat st;
+    if (lstat(path, &st) == 0) {
+        return ls_fail(err, LS_EEXISTS, "%s exists already", path);
+    }
+    return errno == ENOENT ? LS_OK : ls_fail_errno(err, errno, "stat %s", path);
+}
+
+typedef struct put_job {
+    const ls_ltx_info *file;
+    char *path;
+    bool exclusive;
+    int64_t timestamp_ms;
+    uint64_t size; /* bytes written, set by the copy */
+    ls_atomic out;
+} put_job;
+
+static ls_code put_begin(const file_store *fs, put_job *job, ls_err *err) {
+    ls_code code = file_path(fs, job->file, &job->path, err);
+    if (code == LS_OK && job->exclusive) {
+        code = check_absent(job->path, err);
+    }
+    return code == LS_OK ? begin(fs, job->file, job->path, &job->out, err) : code;
+}
+
+/* Ends what put_begin began; code is how it went since then. */
+static ls_code put_end(put_job *job, ls_code code, ls_ltx_info *out, ls_err *err) {
+    if (code == LS_OK) {
+        code = ls_atomic_commit(&job->out, job->exclusive, job->timestamp_ms, err);
+    } else {
+        ls_atomic_abort(&job->out);
+    }
+    free(job->path);
+    if (code == LS_OK) {
+        *out = *job->file;
+        out->size = job->size;
+        out->created_ms = job->timestamp_ms;
+    }
+    return code;
+}
+
+static ls_code copy_stream(put_job *job, ls_reader *in, const uint8_t *hdr, ls_err *err) {
+    uint8_t *buf = malloc(COPY_CHUNK);
+    if (buf == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to write %s", job->path);
+    }
+    ls_code code = ls_write_full(job->out.fd, hdr, LS_LTX_HEADER_SIZE, job->out.tmp, err);
+    job->size = LS_LTX_HEADER_SIZE;
+    size_t got = 1;
+    while (code == LS_OK && got > 0) {
+        code = ls_read_full(in, buf, COPY_CHUNK, &got, err);
+        if (code == LS_OK && got > 0) {
+            code = ls_write_full(job->out.fd, buf, got, job->out.tmp, err);
+            job->size += got;
+        }
+    }
+    free(buf);
+    return code;
+}
+
+static ls_code file_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
+                        ls_ltx_info *out, ls_err *err) {
+    uint8_t hdr[LS_LTX_HEADER_SIZE];
+    size_t got;
+    put_job job = {.file = file, .exclusive = exclusive, .out = {.fd = -1}};
+    ls_code code = ls_read_full(in, hdr, sizeof hdr, &got, err);
+    if (code == LS_OK) {
+        code = header_time(hdr, got, &job.timestamp_ms, err);
+    }
+    if (code != LS_OK) {
+        return code;
+    }
+    code = put_begin((file_store *)s, &job, err);
+    if (code == LS_OK) {
+        code = copy_stream(&job, in, hdr, err);
+    }
+    return put_end(&job, code, out, err);
+}
+
+/* Size and timestamp of the local file. */
+static ls_code look_at(int fd, const char *path, put_job *job, ls_err *err) {
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return ls_fail_errno(err, errno, "stat %s", path);
+    }
+    job->size = (uint64_t)st.st_size;
+    uint8_t hdr[LS_LTX_HEADER_SIZE];
+    size_t got;
+    ls_code code = ls_pread_full(fd, hdr, sizeof hdr, 0, &got, path, err);
+    return code == LS_OK ? header_time(hdr, got, &job->timestamp_ms, err) : code;
+}
+
+static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                             bool exclusive, ls_ltx_info *out, ls_err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return ls_fail_errno(err, errno, "open %s", path);
+    }
+    put_job job = {.file = file, .exclusive = exclusive, .out = {.fd = -1}};
+    ls_code code = look_at(fd, path, &job, err);
+    if (code == LS_OK) {
+        code = put_begin((file_store *)s, &job, err);
+    }
+    if (code == LS_OK) {
+        code = ls_copy_fd(fd, job.out.fd, job.size, path, err);
+    }
+    code = put_end(&job, code, out, err);
+    (void)close(fd);
+    return code;
+}
+
+/* ---- remove ---- */
+
+static ls_code file_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err) {
+    for (size_t i = 0; i < n; i++) {
+        char *path;
+        ls_code code = file_path((file_store *)s, &files[i], &path, err);
+        if (code == LS_OK && unlink(path) != 0 && errno != ENOENT) {
+            code = ls_fail_errno(err, errno, "delete %s", path);
+        }
+        free(path);
+        if (code != LS_OK) {
+            return code;
+        }
+    }
+    return LS_OK;
+}
+
+/* ---- making and freeing ---- */
+
+static void file_free(ls_storage *s) {
+    file_store *fs = (file_store *)s;
+    free(fs->base.url);
+    free(fs->root);
+    free(fs);
+}
+
+static const ls_storage_ops file_ops = {
+    .type = "file",
+    .list = file_list,
+    .open = file_open,
+    .put = file_put,
+    .put_file = file_put_file,
+    .remove = file_remove,
+    .free = file_free,
+};
+
+ls_code ls_storage_open_file(const char *path, const ls_perm *perm, ls_storage **s, ls_err *err) {
+    *s = NULL;
+    if (path[0] == '\0') {
+        return ls_fail(err, LS_EINVALID, "file replica path required");
+    }
+    file_store *fs = calloc(1, sizeof *fs);
+    if (fs == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to open %s", path);
+    }
+    fs->base.ops = &file_ops;
+    fs->perm = perm != NULL ? *perm : LS_PERM_PRIVATE;
+    fs->root = ls_path_absolute(path);
+    fs->base.url = fs->root != NULL ? ls_asprintf("file://%s", fs->root) : NULL;
+    if (fs->base.url == NULL) {
+        file_free(&fs->base);
+        return ls_fail(err, LS_ENOMEM, "no memory to open %s", path);
+    }
+    *s = &fs->base;
+    return LS_OK;
+}

@@ -1,0 +1,135 @@
+/*
+ * Dispatch to the operations of a store, with the checks and the small operations that are the same
+ * for all of them.
+ */
+#include "backends/storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static ls_code check_level(int level, ls_err *err) {
+    if (level < 0 || level > LS_LTX_LEVEL_MAX) {
+        return ls_fail(err, LS_EINVALID, "level %d is outside 0..%d", level, LS_LTX_LEVEL_MAX);
+    }
+    return LS_OK;
+}
+
+ls_code ls_storage_list(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it, ls_err *err) {
+    *it = NULL;
+    ls_code code = check_level(level, err);
+    return code != LS_OK ? code : s->ops->list(s, level, seek, it, err);
+}
+
+ls_code ls_storage_iter_next(ls_storage_iter *it, ls_ltx_info *file, bool *end, ls_err *err) {
+    *end = false;
+    return it->next(it, file, end, err);
+}
+
+void ls_storage_iter_free(ls_storage_iter *it) {
+    if (it != NULL) {
+        it->free(it);
+    }
+}
+
+ls_code ls_storage_open_range(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
+                              ls_reader **r, ls_err *err) {
+    *r = NULL;
+    ls_code code = check_level(file->level, err);
+    return code != LS_OK ? code : s->ops->open(s, file, off, len, r, err);
+}
+
+ls_code ls_storage_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
+                       ls_ltx_info *out, ls_err *err) {
+    ls_ltx_info ignored;
+    ls_code code = check_level(file->level, err);
+    return code != LS_OK ? code
+                         : s->ops->put(s, file, in, exclusive, out != NULL ? out : &ignored, err);
+}
+
+static ls_code put_through_stream(ls_storage *s, const ls_ltx_info *file, const char *path,
+                                  bool exclusive, ls_ltx_info *out, ls_err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return ls_fail_errno(err, errno, "open %s", path);
+    }
+    ls_reader *in = ls_fd_reader_new(fd, true, path);
+    if (in == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to read %s", path);
+    }
+    ls_code code = s->ops->put(s, file, in, exclusive, out, err);
+    ls_reader_close(in);
+    return code;
+}
+
+ls_code ls_storage_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                            bool exclusive, ls_ltx_info *out, ls_err *err) {
+    ls_ltx_info ignored;
+    ls_code code = check_level(file->level, err);
+    if (code != LS_OK) {
+        return code;
+    }
+    out = out != NULL ? out : &ignored;
+    return s->ops->put_file != NULL ? s->ops->put_file(s, file, path, exclusive, out, err)
+                                    : put_through_stream(s, file, path, exclusive, out, err);
+}
+
+ls_code ls_storage_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err) {
+    for (size_t i = 0; i < n; i++) {
+        ls_code code = check_level(files[i].level, err);
+        if (code != LS_OK) {
+            return code;
+        }
+    }
+    return n == 0 ? LS_OK : s->ops->remove(s, files, n, err);
+}
+
+/* The largest MaxTXID of one level and its last file. */
+static ls_code newest_of_level(ls_storage *s, int level, ls_txid *max, ls_ltx_info *last,
+                               ls_err *err) {
+    ls_storage_iter *it;
+    ls_code code = ls_storage_list(s, level, 0, &it, err);
+    bool end = false;
+    while (code == LS_OK && !end) {
+        ls_ltx_info file;
+        code = ls_storage_iter_next(it, &file, &end, err);
+        if (code == LS_OK && !end) {
+            *max = file.max_txid > *max ? file.max_txid : *max;
+            *last = file;
+        }
+    }
+    ls_storage_iter_free(it);
+    return code == LS_OK ? LS_OK : ls_wrap(err, "list level %d", level);
+}
+
+ls_code ls_storage_newest(ls_storage *s, ls_txid *max, ls_ltx_info *newest_l0, ls_err *err) {
+    *max = 0;
+    *newest_l0 = (ls_ltx_info){0};
+    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
+        ls_ltx_info last = {0};
+        ls_code code = newest_of_level(s, level, max, level == 0 ? newest_l0 : &last, err);
+        if (code != LS_OK) {
+            return code;
+        }
+    }
+    return LS_OK;
+}
+
+const char *ls_storage_type(const ls_storage *s) { return s->ops->type; }
+
+const char *ls_storage_url(const ls_storage *s) { return s->url; }
+
+char *ls_storage_key(const ls_ltx_info *file, char buf[LS_STORAGE_KEY_SIZE]) {
+    char name[LS_LTX_NAME_SIZE];
+    (void)snprintf(buf, LS_STORAGE_KEY_SIZE, "ltx/%d/%s", file->level,
+                   ls_ltx_name_format(file->min_txid, file->max_txid, name));
+    return buf;
+}
+
+void ls_storage_free(ls_storage *s) {
+    if (s != NULL) {
+        s->ops->free(s);
+    }
+}

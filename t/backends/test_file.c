@@ -1,0 +1,245 @@
+/* The file store: the conformance suite, and what only folders of a file system have. */
+#include "t/backends/conformance.h"
+
+/* The listing is compiled in with small windows, so that few files already need several. */
+#define LS_FILE_LIST_WINDOW 8
+#include "backends/file_list.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define T0 1700000000123
+
+typedef struct fixture {
+    conformance c; /* first: the suite's state */
+    char dir[32];
+    char root[48];
+} fixture;
+
+static int setup(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    (void)snprintf(f->dir, sizeof f->dir, "/tmp/ls-file-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    (void)snprintf(f->root, sizeof f->root, "%s/re plica", f->dir);
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(ls_storage_open_file(f->root, NULL, &f->c.s, &err), LS_OK);
+    f->c.keeps_time = true;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    ls_storage_free(f->c.s);
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(ls_remove_tree(f->dir, &err), LS_OK);
+    free(f);
+    return 0;
+}
+
+static void path_of(const fixture *f, const char *rest, char *buf, size_t size) {
+    int n = snprintf(buf, size, "%s/%s", f->root, rest);
+    assert_true(n > 0 && (size_t)n < size);
+}
+
+static void touch(const fixture *f, const char *rest) {
+    char path[256];
+    path_of(f, rest, path, sizeof path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static size_t count_files(ls_storage *s, int level, ls_txid seek, ls_txid first) {
+    ls_err err = LS_ERR_INIT;
+    ls_storage_iter *it;
+    assert_int_equal(ls_storage_list(s, level, seek, &it, &err), LS_OK);
+    size_t n = 0;
+    for (;;) {
+        ls_ltx_info file;
+        bool end;
+        assert_int_equal(ls_storage_iter_next(it, &file, &end, &err), LS_OK);
+        if (end) {
+            break;
+        }
+        assert_int_equal(file.min_txid, first + n);
+        n++;
+    }
+    ls_storage_iter_free(it);
+    return n;
+}
+
+/* ---- layout ---- */
+
+static void looking_creates_nothing(void **state) {
+    fixture *f = *state;
+    assert_int_equal(count_files(f->c.s, 0, 0, 1), 0);
+    ls_err err = LS_ERR_INIT;
+    const ls_ltx_info file = {.level = 0, .min_txid = 1, .max_txid = 1};
+    assert_int_equal(ls_storage_remove(f->c.s, &file, 1, &err), LS_OK);
+    ls_reader *in = ls_mem_reader_new("no LTX file", 11);
+    assert_int_equal(ls_storage_put(f->c.s, &file, in, false, NULL, &err), LS_EFORMAT);
+    ls_reader_close(in);
+    struct stat st;
+    assert_int_equal(stat(f->root, &st), -1);
+}
+
+static void layout_and_modes(void **state) {
+    fixture *f = *state;
+    mode_t mask = umask(0);
+    conformance_put(f->c.s, 9, 1, 0x2a, T0, 200);
+    umask(mask);
+    char path[256];
+    struct stat st;
+    path_of(f, "ltx/9/0000000000000001-000000000000002a.ltx", path, sizeof path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_size, 200);
+    assert_int_equal(st.st_mtim.tv_sec, T0 / 1000);
+    assert_int_equal(st.st_mtim.tv_nsec, T0 % 1000 * 1000000);
+    static const char *const dirs[] = {"", "ltx", "ltx/9"};
+    for (size_t i = 0; i < 3; i++) {
+        path_of(f, dirs[i], path, sizeof path);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0700);
+    }
+    path_of(f, "ltx/0", path, sizeof path);
+    assert_int_equal(stat(path, &st), -1);
+    assert_string_equal(ls_storage_type(f->c.s), "file");
+    path_of(f, "", path, sizeof path);
+    path[strlen(path) - 1] = '\0';
+    assert_string_equal(ls_storage_url(f->c.s) + strlen("file://"), path);
+}
+
+static void given_modes(void **state) {
+    fixture *f = *state;
+    const ls_perm perm = {.file_mode = 0664, .dir_mode = 0775, .uid = (uid_t)-1, .gid = (gid_t)-1};
+    ls_storage *s;
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(ls_storage_open_file(f->root, &perm, &s, &err), LS_OK);
+    mode_t mask = umask(077);
+    conformance_put(s, 0, 1, 1, T0, 200);
+    umask(mask);
+    ls_storage_free(s);
+    char path[256];
+    struct stat st;
+    path_of(f, "ltx/0/0000000000000001-0000000000000001.ltx", path, sizeof path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0664);
+    path_of(f, "ltx", path, sizeof path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0775);
+}
+
+static void times_before_1970_do_no_harm(void **state) {
+    fixture *f = *state;
+    conformance_put(f->c.s, 0, 1, 1, -1, 200);
+    conformance_put(f->c.s, 0, 2, 2, 0, 200);
+    assert_int_equal(count_files(f->c.s, 0, 0, 1), 2);
+}
+
+/* ---- listing ---- */
+
+static void other_names_are_passed_over(void **state) {
+    fixture *f = *state;
+    conformance_put(f->c.s, 0, 1, 1, T0, 200);
+    static const char *const names[] = {
+        "ltx/0/0000000000000002-0000000000000002.ltx.tmp",
+        "ltx/0/000000000000002-0000000000000002.ltx",
+        "ltx/0/000000000000000A-000000000000000A.ltx",
+        "ltx/0/0000000000000003-0000000000000003.LTX",
+        "ltx/0/.hidden",
+        "ltx/0/x0000000000000004-0000000000000004.ltx",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        touch(f, names[i]);
+    }
+    char path[256];
+    path_of(f, "ltx/0/0000000000000005-0000000000000005.ltx", path, sizeof path);
+    assert_int_equal(mkdir(path, 0700), 0); /* right name, but a folder */
+    path_of(f, "ltx/0/0000000000000006-0000000000000006.ltx", path, sizeof path);
+    assert_int_equal(symlink("nowhere", path), 0);
+    assert_int_equal(count_files(f->c.s, 0, 0, 1), 1);
+}
+
+static void many_windows(void **state) {
+    fixture *f = *state;
+    conformance_put(f->c.s, 0, 1, 1, T0, 200);
+    for (unsigned t = 2; t <= 500; t++) {
+        char rest[80];
+        unsigned x = 2 + (t * 211) % 499; /* in no order */
+        (void)snprintf(rest, sizeof rest, "ltx/0/%016x-%016x.ltx", x, x);
+        touch(f, rest);
+    }
+    assert_int_equal(count_files(f->c.s, 0, 0, 1), 500);
+    assert_int_equal(count_files(f->c.s, 0, 100, 100), 401);
+    for (ls_txid seek = 480; seek <= 501; seek++) { /* window boundaries, exactly full ones */
+        assert_int_equal(count_files(f->c.s, 0, seek, seek), 501 - seek);
+    }
+}
+
+static void a_file_where_the_folder_should_be(void **state) {
+    fixture *f = *state;
+    assert_int_equal(mkdir(f->root, 0700), 0);
+    touch(f, "ltx");
+    ls_err err = LS_ERR_INIT;
+    ls_storage_iter *it;
+    assert_int_equal(ls_storage_list(f->c.s, 0, 0, &it, &err), LS_OK);
+    ls_ltx_info file;
+    bool end;
+    assert_int_not_equal(ls_storage_iter_next(it, &file, &end, &err), LS_OK);
+    assert_non_null(strstr(err.msg, f->root));
+    ls_storage_iter_free(it);
+}
+
+static void a_fifo_does_not_hang(void **state) {
+    fixture *f = *state;
+    conformance_put(f->c.s, 0, 1, 1, T0, 200);
+    char path[256];
+    path_of(f, "ltx/0/0000000000000002-0000000000000002.ltx", path, sizeof path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(count_files(f->c.s, 0, 0, 1), 1);
+    ls_err err = LS_ERR_INIT;
+    ls_reader *r;
+    const ls_ltx_info file = {.level = 0, .min_txid = 2, .max_txid = 2};
+    assert_int_not_equal(ls_storage_open_range(f->c.s, &file, 0, 0, &r, &err), LS_OK);
+}
+
+/* ---- leftovers ---- */
+
+static void a_leftover_is_replaced(void **state) {
+    fixture *f = *state;
+    conformance_put(f->c.s, 0, 1, 1, T0, 200);
+    touch(f, "ltx/0/0000000000000002-0000000000000002.ltx.tmp");
+    conformance_put(f->c.s, 0, 2, 2, T0, 300);
+    char path[256];
+    struct stat st;
+    path_of(f, "ltx/0/0000000000000002-0000000000000002.ltx.tmp", path, sizeof path);
+    assert_int_equal(stat(path, &st), -1);
+    assert_int_equal(count_files(f->c.s, 0, 0, 1), 2);
+}
+
+int main(void) {
+    struct CMUnitTest tests[CONFORMANCE_MAX + 16];
+    size_t n = conformance_tests(tests, setup, teardown);
+    const struct CMUnitTest own[] = {
+        cmocka_unit_test_setup_teardown(looking_creates_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(layout_and_modes, setup, teardown),
+        cmocka_unit_test_setup_teardown(given_modes, setup, teardown),
+        cmocka_unit_test_setup_teardown(times_before_1970_do_no_harm, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_names_are_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_windows, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_where_the_folder_should_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_fifo_does_not_hang, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_leftover_is_replaced, setup, teardown),
+    };
+    memcpy(tests + n, own, sizeof own);
+    n += sizeof own / sizeof own[0];
+    return _cmocka_run_group_tests("backends/file", tests, n, NULL, NULL);
+}
