@@ -21,16 +21,16 @@ typedef struct ls_db ls_db;
 
 /* Defaults are the reference's; 0 in a field that says so switches it off. */
 typedef struct ls_db_opts {
-    const char *path;              /* absolute */
-    const char *meta_path;         /* NULL: beside the database */
-    int64_t busy_timeout;          /* ns; 1 s */
-    int64_t checkpoint_interval;   /* ns; 1 min; 0: off */
-    int min_checkpoint_page_n;     /* 1000; > 0 */
-    int truncate_page_n;           /* 121359; 0: the default; < 0: off */
-    int64_t max_sync_wal_bytes;    /* 64 MiB; one capture ends at the first commit past it; 0: none */
-    const ls_clock *clock;         /* NULL: the system's */
-    const ls_log *log;             /* may be NULL */
-    const ls_cancel *cancel;       /* may be NULL; long captures stop with LS_ECANCELED */
+    const char *path;            /* absolute */
+    const char *meta_path;       /* NULL: beside the database */
+    int64_t busy_timeout;        /* ns; 1 s */
+    int64_t checkpoint_interval; /* ns; 1 min; 0: off */
+    int min_checkpoint_page_n;   /* 1000; > 0 */
+    int truncate_page_n;         /* 121359; 0: the default; < 0: off */
+    int64_t max_sync_wal_bytes;  /* 64 MiB; one capture ends at the first commit past it; 0: none */
+    const ls_clock *clock;       /* NULL: the system's */
+    const ls_log *log;           /* may be NULL */
+    const ls_cancel *cancel;     /* may be NULL; long captures stop with LS_ECANCELED */
 } ls_db_opts;
 
 #define LS_DB_MIN_CHECKPOINT_PAGE_N 1000
@@ -45,10 +45,10 @@ ls_db_opts ls_db_opts_default(const char *path);
 LS_MUST ls_code ls_db_new(const ls_db_opts *opts, ls_db **db, ls_err *err);
 
 typedef struct ls_db_sync_result {
-    ls_txid txid;      /* position after the sync; 0: nothing captured yet */
-    int files;         /* level-0 files written */
-    bool more;         /* the bound cut the capture: call again at once */
-    bool missing;      /* the database does not exist (yet), or is still an empty file */
+    ls_txid txid; /* position after the sync; 0: nothing captured yet */
+    int files;    /* level-0 files written */
+    bool more;    /* the bound cut the capture: call again at once */
+    bool missing; /* the database does not exist (yet), or is still an empty file */
 } ls_db_sync_result;
 
 /* Opens the database if that is still to do, captures what was committed, checkpoints when a

@@ -1,1 +1,14 @@
 # Tests of engine/db.
+UNIT_TESTS += t/engine/db/test_db
+check_PROGRAMS += t/engine/db/test_db
+t_engine_db_test_db_SOURCES = t/engine/db/test_db.c
+t_engine_db_test_db_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
+t_engine_db_test_db_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_db_test_db_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+UNIT_TESTS += t/engine/db/chaos_capture
+check_PROGRAMS += t/engine/db/chaos_capture
+t_engine_db_chaos_capture_SOURCES = t/engine/db/chaos_capture.c
+t_engine_db_chaos_capture_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
+t_engine_db_chaos_capture_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_db_chaos_capture_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -1,0 +1,251 @@
+/*
+ * Capture: the new committed frames of the log become one level-0 file (rules 2, 3, 6).
+ *
+ * The order of looking is what makes it sound: the read transaction is asked first, then the
+ * log's header, then frames, then the header again (inside ls_wal_range_scan).
+ */
+#include "engine/db/internal.h"
+
+#include <stdlib.h>
+
+/* A log that is restarted between two looks is looked at again; each restart needs a writer. */
+#define LOOKS_MAX 16
+/* Passes of a capture that must reach the end while a writer keeps going. */
+#define PASSES_MAX 64
+
+/* What one look at the log said. */
+typedef struct look {
+    ls_wal_header hdr;
+    ls_wal_pos pos;
+    bool restarted; /* pos is the top of a log that follows the one captured */
+    bool full;      /* no incremental file is possible; full_reason says why */
+    bool nothing;   /* nothing to do */
+} look;
+
+/* R may have been lost (an I/O error ends a transaction): then nothing is known about what happened
+ * meanwhile. */
+static ls_code keep_reader(ls_db *db, ls_err *err) {
+    if (read_held(db->r[db->cur])) {
+        return LS_OK;
+    }
+    db->pinned = false;
+    db->successor = false;
+    ls_log_write(db->opts.log, LS_WARN, "read transaction was lost",
+                 LS_ATTRS(LS_STR("db", db->path)));
+    read_end(db->r[db->cur]);
+    return read_begin(db->r[db->cur], err);
+}
+
+/* The log's salts are not the chain's. */
+static void look_at_other_log(ls_db *db, look *l) {
+    if (!db->pinned) {
+        l->full = true;
+        full_because(db, "the log was restarted while it was not held");
+    } else if (db->successor) {
+        l->full = true;
+        full_because(db, "the log was restarted twice under one read transaction");
+        ls_log_write(db->opts.log, LS_ERROR, "log changed in a way SQLite's locks forbid",
+                     LS_ATTRS(LS_STR("db", db->path), LS_TXID("txid", ls_db_txid(db)),
+                              LS_STR("hint", "is the database on a network file system, or was "
+                                             "its -wal or -shm removed? A full snapshot "
+                                             "follows")));
+    } else {
+        l->restarted = true;
+        l->pos = ls_wal_pos_start(&l->hdr);
+    }
+}
+
+static ls_code take_look(ls_db *db, look *l, ls_err *err) {
+    *l = (look){0};
+    ls_wal_state state;
+    ls_code code = keep_reader(db, err);
+    if (code == LS_OK) {
+        code = wal_header(db, &l->hdr, &state, err);
+    }
+    if (code != LS_OK) {
+        return code;
+    }
+    if (!db->chain.known || db->rebase) {
+        l->full = true;
+    } else if (state != LS_WAL_VALID) {
+        /* While pinned, an empty log is a successor that is not written yet. */
+        l->full = !db->pinned;
+        l->nothing = db->pinned;
+        if (l->full) {
+            full_because(db, "the log was emptied while it was not held");
+        }
+    } else if (l->hdr.page_size != db->chain.page_size) {
+        l->full = true;
+        full_because(db, "the page size changed from %u to %u", db->chain.page_size,
+                     l->hdr.page_size);
+    } else if (l->hdr.salt1 == db->chain.salt1 && l->hdr.salt2 == db->chain.salt2) {
+        l->pos = db->chain.end;
+    } else {
+        look_at_other_log(db, l);
+    }
+    return LS_OK;
+}
+
+/* New pages that no frame holds (SQLite does not write the leaves of its free list): what SQLite
+ * would read there, so that the file holds every page from the old to the new Commit. */
+static ls_code fill_growth(ls_db *db, ltx_out *out, uint32_t from, uint32_t to, uint8_t *buf,
+                           ls_err *err) {
+    uint32_t size = db->chain.page_size;
+    for (uint32_t pgno = from; pgno <= to; pgno++) {
+        if (pgno == ls_ltx_lock_pgno(size)) {
+            continue;
+        }
+        ls_code code = db_file_page(db, pgno, size, buf, err);
+        if (code == LS_OK) {
+            code = ltx_out_page(out, pgno, buf, err);
+        }
+        if (code != LS_OK) {
+            return code;
+        }
+    }
+    return LS_OK;
+}
+
+static ls_code write_pages(ls_db *db, ls_wal_range *range, uint32_t commit, ltx_out *out,
+                           uint8_t *buf, ls_err *err) {
+    uint32_t next_new = db->chain.commit + 1; /* first new page not written yet */
+    for (;;) {
+        uint32_t pgno;
+        int64_t off;
+        if (ls_canceled(db->opts.cancel)) {
+            return ls_fail(err, LS_ECANCELED, "capture stopped");
+        }
+        ls_code code = ls_wal_range_next(range, commit, &pgno, &off, err);
+        if (code != LS_OK) {
+            return code;
+        }
+        uint32_t until = pgno == 0 ? commit : pgno - 1;
+        if (next_new <= until) {
+            code = fill_growth(db, out, next_new, until, buf, err);
+            next_new = until + 1;
+        }
+        if (code != LS_OK || pgno == 0) {
+            return code;
+        }
+        code = ls_wal_range_page(range, pgno, off, buf, err);
+        if (code == LS_OK) {
+            code = ltx_out_page(out, pgno, buf, err);
+        }
+        if (code != LS_OK) {
+            return code;
+        }
+        next_new = pgno >= next_new ? pgno + 1 : next_new;
+    }
+}
+
+static ls_code write_increment(ls_db *db, const look *l, ls_wal_range *range,
+                               const ls_wal_range_info *info, int64_t *timestamp, ls_err *err) {
+    ls_txid txid = ls_db_txid(db) + 1;
+    *timestamp = file_timestamp(db);
+    ls_ltx_header header = {
+        .flags = LS_LTX_FLAG_NO_CHECKSUM,
+        .page_size = l->hdr.page_size,
+        .commit = info->commit,
+        .min_txid = txid,
+        .max_txid = txid,
+        .timestamp = *timestamp,
+        .wal_offset = info->begin.offset,
+        .wal_size = info->end.offset - info->begin.offset,
+        .wal_salt1 = l->hdr.salt1,
+        .wal_salt2 = l->hdr.salt2,
+    };
+    uint8_t *buf = malloc(header.page_size);
+    if (buf == NULL) {
+        return ls_fail(err, LS_ENOMEM, "write ltx file");
+    }
+    ltx_out *out = NULL;
+    ls_code code = ltx_out_begin(db, 0, &header, &out, err);
+    if (code == LS_OK) {
+        code = write_pages(db, range, info->commit, out, buf, err);
+    }
+    if (code == LS_OK) {
+        code = ltx_out_commit(out, err);
+        out = NULL;
+    }
+    ltx_out_abort(out);
+    free(buf);
+    return code;
+}
+
+/* The file is durable: the position moves. */
+static void advance(ls_db *db, const look *l, const ls_wal_range_info *info, int64_t timestamp) {
+    db->chain.salt1 = l->hdr.salt1;
+    db->chain.salt2 = l->hdr.salt2;
+    db->chain.end = info->end;
+    db->chain.commit = info->commit;
+    db->chain.timestamp = timestamp;
+    db->successor = db->successor || l->restarted;
+    db->changed = true;
+    db->last_reason[0] = '\0';
+    atomic_fetch_add(&db->txid, 1);
+}
+
+/* LS_EBUSY: the log moved under the look. */
+static ls_code capture_range(ls_db *db, const look *l, int64_t max_bytes, capture *c, ls_err *err) {
+    ls_wal_range *range = NULL;
+    ls_wal_range_info info;
+    ls_code code = ls_wal_range_scan(db->wal_fd, &l->hdr, &l->pos, max_bytes, &range, &info, err);
+    if (code == LS_OK && range != NULL) {
+        int64_t timestamp;
+        code = write_increment(db, l, range, &info, &timestamp, err);
+        if (code == LS_OK) {
+            advance(db, l, &info, timestamp);
+            c->wrote = true;
+            c->frames = info.frames;
+        }
+    }
+    ls_wal_range_free(range);
+    if (code == LS_OK) {
+        c->at_end = info.at_end;
+        db->pinned = db->pinned || info.at_end;
+    }
+    return code;
+}
+
+ls_code db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {
+    *c = (capture){0};
+    ls_code code = LS_EBUSY;
+    for (int i = 0; i < LOOKS_MAX && code == LS_EBUSY; i++) {
+        ls_err_clear(err);
+        look l;
+        code = take_look(db, &l, err);
+        if (code != LS_OK) {
+            break;
+        }
+        if (l.full) {
+            code = db_capture_full(db, err);
+            c->wrote = c->at_end = code == LS_OK;
+            break;
+        }
+        if (l.nothing) {
+            c->at_end = true;
+            break;
+        }
+        code = capture_range(db, &l, max_bytes, c, err);
+    }
+    return code == LS_OK ? LS_OK : ls_wrap(err, "capture");
+}
+
+ls_code db_capture_to_end(ls_db *db, capture *c, ls_err *err) {
+    uint32_t frames = 0;
+    bool wrote = false;
+    for (int i = 0; i < PASSES_MAX; i++) {
+        ls_code code = db_capture(db, db->opts.max_sync_wal_bytes, c, err);
+        if (code != LS_OK) {
+            return code;
+        }
+        frames += c->frames;
+        wrote = wrote || c->wrote;
+        if (c->at_end) {
+            c->frames = frames;
+            c->wrote = wrote;
+            return LS_OK;
+        }
+    }
+    return ls_fail(err, LS_EBUSY, "capture: a writer keeps ahead");
+}

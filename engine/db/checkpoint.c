@@ -1,0 +1,170 @@
+/*
+ * Rule 4: checkpoints that lose nothing and let no writer wait longer than the capture of a tail.
+ *
+ * (a) hand over hand, no writer waiting: a second read transaction begins, the log is captured to
+ *     its end, the first one ends, the passive checkpoint copies what the second allows.
+ * (b) only when the log is still too long: with writers held back capture the tail, let go of R,
+ *     copy everything, begin R again, release, and bump the sequence, which restarts the log.
+ * (c) a log file past the truncate threshold is cut to nothing between the two, when that is
+ *     possible at once.
+ */
+#include "engine/db/internal.h"
+
+#include <sys/stat.h>
+
+/* A page-count checkpoint that got nowhere (a reader of the application holds the log) is not
+ * tried again before this time. */
+#define RETRY_NS (1000 * 1000000LL)
+
+static int64_t log_size(const ls_db *db, int64_t pages) {
+    return LS_WAL_HEADER_SIZE + pages * ls_wal_frame_size(db->chain.page_size);
+}
+
+static bool too_many_pages(const ls_db *db) {
+    return db->chain.end.offset >= log_size(db, db->opts.min_checkpoint_page_n);
+}
+
+static bool file_too_big(const ls_db *db) {
+    struct stat st;
+    return db->opts.truncate_page_n > 0 && db->wal_fd >= 0 && fstat(db->wal_fd, &st) == 0 &&
+           st.st_size >= log_size(db, db->opts.truncate_page_n);
+}
+
+static bool time_is_up(const ls_db *db) {
+    return db->opts.checkpoint_interval > 0 && db->changed &&
+           db_mono(db) - db->checkpoint_mono >= db->opts.checkpoint_interval &&
+           db->chain.end.offset > log_size(db, 1);
+}
+
+/* *complete: every frame of the log is in the database file. Another checkpointer at work is no
+ * error. */
+static ls_code passive(ls_db *db, bool *complete, ls_err *err) {
+    *complete = false;
+    sqlite3 *w;
+    ls_code code = work_conn(db, &w, err);
+    if (code != LS_OK) {
+        return code;
+    }
+    int frames = -1, copied = -1;
+    int rc = sqlite3_wal_checkpoint_v2(w, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        return conn_fail(err, w, rc, "passive checkpoint");
+    }
+    *complete = rc == SQLITE_OK && frames >= 0 && frames == copied;
+    return LS_OK;
+}
+
+/* Busy at once or done: the application never waits for it. */
+static void truncate_log(ls_db *db) {
+    sqlite3_busy_timeout(db->w, 0);
+    int frames, copied;
+    int rc = sqlite3_wal_checkpoint_v2(db->w, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames, &copied);
+    sqlite3_busy_timeout(db->w, (int)(db->opts.busy_timeout / 1000000));
+    ls_log_write(db->opts.log, LS_INFO, "truncate checkpoint",
+                 LS_ATTRS(LS_STR("db", db->path), LS_BOOL("done", rc == SQLITE_OK)));
+}
+
+/* (a) */
+static ls_code hand_over(ls_db *db, bool *complete, ls_err *err) {
+    sqlite3 *next;
+    ls_code code = other_reader(db, &next, err);
+    if (code == LS_OK) {
+        code = read_begin(next, err);
+    }
+    if (code != LS_OK) {
+        return code;
+    }
+    bool before = db->successor;
+    capture c;
+    code = db_capture_to_end(db, &c, err);
+    if (code != LS_OK || !db->pinned || !read_held(next)) {
+        read_end(next);
+        return code;
+    }
+    read_end(db->r[db->cur]);
+    db->cur = 1 - db->cur;
+    /* A restart seen since next began was its one; an older one was not. */
+    db->successor = db->successor && !before;
+    return passive(db, complete, err);
+}
+
+/* Under the barrier: nothing is appended, so that after this R begins where capture ended. */
+static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
+    capture c;
+    ls_code code = db_capture_to_end(db, &c, err);
+    if (code != LS_OK) {
+        return code;
+    }
+    sqlite3 *r = db->r[db->cur];
+    db->pinned = false;
+    read_end(r);
+    code = passive(db, complete, err);
+    ls_err again = LS_ERR_INIT;
+    if (read_begin(r, &again) == LS_OK) {
+        db->pinned = true;
+        db->successor = false;
+    } else if (code == LS_OK) {
+        *err = again;
+        code = again.code;
+    }
+    return code;
+}
+
+/* (b) and (c) */
+static ls_code restart_log(ls_db *db, ls_err *err) {
+    bool complete = false;
+    ls_code code = barrier_begin(db, err);
+    if (code == LS_OK) {
+        code = copy_all(db, &complete, err);
+    }
+    barrier_end(db);
+    if (code != LS_OK || !complete) {
+        return code;
+    }
+    if (file_too_big(db)) {
+        truncate_log(db);
+    }
+    code = seq_bump(db, err);
+    capture c = {0};
+    if (code == LS_OK) {
+        code = db_capture_to_end(db, &c, err);
+    }
+    /* Our own bump is one frame and no change of the application's. */
+    db->changed = c.frames > 1;
+    return code;
+}
+
+static ls_code checkpoint_now(ls_db *db, ls_err *err) {
+    bool complete = false;
+    int64_t end = db->chain.end.offset;
+    db->checkpoint_mono = db_mono(db);
+    ls_code code = hand_over(db, &complete, err);
+    if (code == LS_OK && complete) {
+        db->changed = false;
+    }
+    if (code == LS_OK && (too_many_pages(db) || file_too_big(db))) {
+        code = restart_log(db, err);
+    }
+    ls_log_write(db->opts.log, LS_DEBUG, "checkpoint",
+                 LS_ATTRS(LS_STR("db", db->path), LS_BOOL("complete", complete),
+                          LS_INT("before", end), LS_INT("after", db->chain.end.offset)));
+    return code;
+}
+
+ls_code db_checkpoint(ls_db *db, ls_err *err) {
+    bool pages = (too_many_pages(db) || file_too_big(db)) && db_mono(db) >= db->retry_mono;
+    if (!db->chain.known || (!pages && !time_is_up(db))) {
+        return LS_OK;
+    }
+    ls_code code = checkpoint_now(db, err);
+    if (too_many_pages(db) || file_too_big(db)) {
+        db->retry_mono = db_mono(db) + RETRY_NS;
+    }
+    if (code == LS_EBUSY) {
+        ls_log_err(db->opts.log, LS_DEBUG, "checkpoint put off", err,
+                   LS_ATTRS(LS_STR("db", db->path)));
+        ls_err_clear(err);
+        return LS_OK;
+    }
+    return code == LS_OK ? LS_OK : ls_wrap(err, "checkpoint");
+}

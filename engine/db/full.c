@@ -1,0 +1,273 @@
+/*
+ * Full files: the whole database at one moment, where the log cannot prove that a chain continues
+ * (rule 3), for the first file, and for a new page size (rule 7).
+ *
+ * The moment (rule 5): with writers held back the log is read to its end m and R begins anew there.
+ * Then writers go on, and each page comes from its frame up to m, or from the database file: R at
+ * mark m keeps later frames out of the file; a frame that is gone means R is at mark 0, so that all
+ * was in the file before R began and nobody copies anything while R lives.
+ */
+#include "engine/db/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The moment a full file shows. */
+typedef struct moment {
+    ls_wal_header hdr;
+    bool has_log; /* hdr and end are valid */
+    ls_wal_pos end;
+    uint32_t page_size, commit;
+} moment;
+
+void full_because(ls_db *db, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(db->full_reason, sizeof(db->full_reason), fmt, args);
+    va_end(args);
+}
+
+/* Where the valid, committed part of the log ends, from pos on; pages of the last commit. */
+static ls_code find_end(ls_db *db, const ls_wal_header *hdr, const ls_wal_pos *pos, ls_wal_pos *end,
+                        ls_err *err) {
+    *end = *pos;
+    ls_wal_reader *r = NULL;
+    ls_code code = ls_wal_reader_new(db->wal_fd, hdr, pos, &r, err);
+    bool eof = false;
+    while (code == LS_OK && !eof) {
+        ls_wal_frame f;
+        code = ls_wal_reader_next(r, &f, &eof, err);
+        if (code == LS_OK && !eof && f.commit != 0) {
+            *end = ls_wal_reader_pos(r);
+        }
+        if (code == LS_OK && ls_canceled(db->opts.cancel)) {
+            code = ls_fail(err, LS_ECANCELED, "snapshot stopped");
+        }
+    }
+    ls_wal_reader_free(r);
+    return code;
+}
+
+static bool same_log(const ls_wal_header *a, const ls_wal_header *b) {
+    return a->salt1 == b->salt1 && a->salt2 == b->salt2 && a->page_size == b->page_size;
+}
+
+/* Under the barrier: R anew, the log's end, the size of the database as R sees it. before and
+ * before_end are what was read ahead, so that writers wait for the tail only. */
+static ls_code fix_moment(ls_db *db, const ls_wal_header *before, bool has_before,
+                          const ls_wal_pos *before_end, moment *m, ls_err *err) {
+    sqlite3 *r = db->r[db->cur];
+    db->pinned = db->successor = false;
+    read_end(r);
+    ls_code code = read_begin(r, err);
+    ls_wal_state state = LS_WAL_EMPTY;
+    if (code == LS_OK) {
+        code = wal_header(db, &m->hdr, &state, err);
+    }
+    m->has_log = state == LS_WAL_VALID;
+    if (code == LS_OK && m->has_log) {
+        bool ahead = has_before && same_log(before, &m->hdr);
+        ls_wal_pos from = ahead ? *before_end : ls_wal_pos_start(&m->hdr);
+        code = find_end(db, &m->hdr, &from, &m->end, err);
+    }
+    int64_t pages = 0, page_size = 0;
+    if (code == LS_OK) {
+        code = conn_int(r, "PRAGMA page_count", &pages, err);
+    }
+    if (code == LS_OK) {
+        code = conn_int(r, "PRAGMA page_size", &page_size, err);
+    }
+    m->commit = (uint32_t)pages;
+    m->page_size = (uint32_t)page_size;
+    if (code == LS_OK &&
+        (pages < 1 || pages > UINT32_MAX || !ls_ltx_page_size_valid(m->page_size))) {
+        code = ls_fail(err, LS_ECORRUPT, "%s: %lld pages of %lld bytes", db->path, (long long)pages,
+                       (long long)page_size);
+    }
+    return code;
+}
+
+static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
+    *m = (moment){0};
+    ls_code code = ensure_wal(db, err);
+    ls_wal_header before;
+    ls_wal_state state = LS_WAL_EMPTY;
+    ls_wal_pos before_end = {0};
+    if (code == LS_OK) {
+        code = wal_header(db, &before, &state, err);
+    }
+    if (code == LS_OK && state == LS_WAL_VALID) {
+        ls_wal_pos top = ls_wal_pos_start(&before);
+        code = find_end(db, &before, &top, &before_end, err);
+    }
+    if (code == LS_OK) {
+        code = barrier_begin(db, err);
+    }
+    if (code == LS_OK) {
+        code = fix_moment(db, &before, state == LS_WAL_VALID, &before_end, m, err);
+    }
+    barrier_end(db);
+    return code;
+}
+
+/* The log's frames up to the moment; *range stays NULL if the log was restarted since, which only
+ * a wholly copied log allows. */
+static ls_code range_of_moment(ls_db *db, const moment *m, ls_wal_range **range, ls_err *err) {
+    *range = NULL;
+    ls_wal_pos top = ls_wal_pos_start(&m->hdr);
+    if (!m->has_log || m->end.offset == top.offset) {
+        return LS_OK;
+    }
+    ls_wal_range_info info;
+    ls_code code = ls_wal_range_until(db->wal_fd, &m->hdr, &top, &m->end, range, &info, err);
+    if (code != LS_EBUSY && code != LS_ECHECKSUM) {
+        return code;
+    }
+    ls_wal_header now;
+    ls_wal_state state;
+    ls_err ignored = LS_ERR_INIT;
+    if (wal_header(db, &now, &state, &ignored) == LS_OK &&
+        (state != LS_WAL_VALID || !same_log(&now, &m->hdr))) {
+        ls_err_clear(err);
+        return LS_OK;
+    }
+    return code;
+}
+
+static ls_code moment_page(ls_db *db, const moment *m, ls_wal_range *range, uint32_t pgno,
+                           uint8_t *buf, ls_err *err) {
+    int64_t off = 0;
+    ls_code code = LS_OK;
+    if (range != NULL) {
+        code = ls_wal_range_find(range, pgno, &off, err);
+    }
+    if (code == LS_OK && off != 0) {
+        code = ls_wal_range_page(range, pgno, off, buf, err);
+        if (code != LS_EBUSY) {
+            return code;
+        }
+        ls_err_clear(err);
+        code = LS_OK;
+    }
+    return code == LS_OK ? db_file_page(db, pgno, m->page_size, buf, err) : code;
+}
+
+static ls_code write_moment(ls_db *db, const moment *m, ls_wal_range *range, ltx_out *out,
+                            ls_err *err) {
+    uint8_t *buf = malloc(m->page_size);
+    if (buf == NULL) {
+        return ls_fail(err, LS_ENOMEM, "write ltx file");
+    }
+    ls_code code = LS_OK;
+    uint32_t lock = ls_ltx_lock_pgno(m->page_size);
+    for (uint32_t pgno = 1; pgno <= m->commit && code == LS_OK; pgno++) {
+        if (pgno == lock) {
+            continue;
+        }
+        code = moment_page(db, m, range, pgno, buf, err);
+        if (code == LS_OK) {
+            code = ltx_out_page(out, pgno, buf, err);
+        }
+        if (code == LS_OK && ls_canceled(db->opts.cancel)) {
+            code = ls_fail(err, LS_ECANCELED, "snapshot stopped");
+        }
+    }
+    free(buf);
+    if (code == LS_OK && !read_held(db->r[db->cur])) {
+        code = ls_fail(err, LS_ESQLITE, "read transaction was lost during the snapshot");
+    }
+    return code;
+}
+
+static ls_ltx_header full_header(ls_db *db, const moment *m, ls_txid min, ls_txid txid) {
+    return (ls_ltx_header){
+        .flags = LS_LTX_FLAG_NO_CHECKSUM,
+        .page_size = m->page_size,
+        .commit = m->commit,
+        .min_txid = min,
+        .max_txid = txid,
+        .timestamp = file_timestamp(db),
+        .wal_offset = m->has_log ? LS_WAL_HEADER_SIZE : 0,
+        .wal_size = m->has_log ? m->end.offset - LS_WAL_HEADER_SIZE : 0,
+        .wal_salt1 = m->has_log ? m->hdr.salt1 : 0,
+        .wal_salt2 = m->has_log ? m->hdr.salt2 : 0,
+    };
+}
+
+/* A new page size cannot join the old files: its first file is also a snapshot at level 9, written
+ * first, so that a crash between the two finds the change again (rule 7). */
+static ls_code write_full(ls_db *db, const moment *m, ls_txid txid, int64_t *timestamp,
+                          ls_err *err) {
+    bool new_size = db->file_page_size != 0 && db->file_page_size != m->page_size;
+    int level = new_size ? LS_LTX_LEVEL_SNAPSHOT : 0;
+    ls_ltx_header header = full_header(db, m, new_size ? 1 : txid, txid);
+    *timestamp = header.timestamp;
+    ls_wal_range *range = NULL;
+    ltx_out *out = NULL;
+    ls_code code = range_of_moment(db, m, &range, err);
+    if (code == LS_OK && new_size) {
+        code = local_dir_make(db, level, err);
+    }
+    if (code == LS_OK) {
+        code = ltx_out_begin(db, level, &header, &out, err);
+    }
+    if (code == LS_OK) {
+        code = write_moment(db, m, range, out, err);
+    }
+    if (code == LS_OK) {
+        code = ltx_out_commit(out, err);
+        out = NULL;
+    }
+    ltx_out_abort(out);
+    ls_wal_range_free(range);
+    return code == LS_OK && new_size ? ltx_copy_snapshot(db, txid, err) : code;
+}
+
+static void say_full(ls_db *db, ls_txid txid) {
+    ls_log_write(
+        db->opts.log, LS_INFO, "full snapshot",
+        LS_ATTRS(LS_STR("db", db->path), LS_TXID("txid", txid), LS_STR("reason", db->full_reason)));
+    if (strcmp(db->last_reason, db->full_reason) == 0) {
+        ls_log_write(db->opts.log, LS_WARN, "full snapshot again for the same reason",
+                     LS_ATTRS(LS_STR("db", db->path), LS_STR("reason", db->full_reason),
+                              LS_STR("hint", "does another tool checkpoint, copy or replace this "
+                                             "database while litestream is stopped?")));
+    }
+    memcpy(db->last_reason, db->full_reason, sizeof(db->last_reason));
+}
+
+static void chain_take(ls_db *db, const moment *m, ls_txid txid, int64_t timestamp) {
+    db->chain = (chain){.known = true,
+                        .page_size = m->page_size,
+                        .commit = m->commit,
+                        .salt1 = m->hdr.salt1,
+                        .salt2 = m->hdr.salt2,
+                        .end = m->end,
+                        .timestamp = timestamp};
+    db->file_page_size = m->page_size;
+    db->pinned = true;
+    db->changed = true;
+    atomic_store(&db->txid, txid);
+}
+
+ls_code db_capture_full(ls_db *db, ls_err *err) {
+    ls_txid txid = (db->rebase ? db->rebase_max : ls_db_txid(db)) + 1;
+    moment m;
+    int64_t timestamp = 0;
+    ls_code code = take_moment(db, &m, err);
+    if (code == LS_OK) {
+        say_full(db, txid);
+        code = write_full(db, &m, txid, &timestamp, err);
+    }
+    if (code != LS_OK) {
+        return ls_wrap(err, "full snapshot of %s", db->path);
+    }
+    chain_take(db, &m, txid, timestamp);
+    if (db->rebase) {
+        db->rebase = false;
+        code = local_remove_others(db, txid, err);
+    }
+    return code;
+}

@@ -1,0 +1,133 @@
+/*
+ * What the files of engine/db share: the database object, the state of the chain, and the steps
+ * that db.c puts in order. Nothing here is for other folders.
+ *
+ * Connections: R holds the long read transaction and runs nothing else (two handles, so that one
+ * transaction can begin before the other ends); W works (checkpoints, the sequence bump); B is the
+ * barrier (BEGIN IMMEDIATE). W, B and the second R are opened when first needed. The database file
+ * is opened once before SQLite opens it and closed after: closing any descriptor of it drops every
+ * POSIX lock that the process has on it.
+ */
+#ifndef LS_DB_INTERNAL_H
+#define LS_DB_INTERNAL_H
+
+#include "engine/db/db.h"
+#include "engine/wal/wal.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+/* Where the chain of level-0 files stands in the log (rule 1). */
+typedef struct chain {
+    bool known;         /* the fields below describe the log up to txid */
+    uint32_t page_size; /* bytes */
+    uint32_t commit;    /* pages in the database at txid */
+    uint32_t salt1, salt2;
+    ls_wal_pos end;    /* behind the last captured frame */
+    int64_t timestamp; /* of the newest file, ms: times never go back */
+} chain;
+
+struct ls_db {
+    char *path;
+    char *meta_path;
+    char *wal_path;
+    ls_db_opts opts;
+    ls_perm perm;
+
+    sqlite3 *r[2]; /* r[cur] holds the read transaction */
+    int cur;
+    sqlite3 *w, *b;
+    int db_fd, wal_fd; /* -1: closed */
+    bool opened;
+    bool barrier; /* B holds the write lock */
+
+    /* Rule 3: R was held without a break since everything up to its own begin was captured. */
+    bool pinned;
+    /* A commit of a restarted log was captured under the present R: no second restart can be. */
+    bool successor;
+
+    chain chain;
+    _Atomic ls_txid txid;
+    uint32_t file_page_size; /* of the newest level-0 file, 0 if there is none (rule 7) */
+
+    bool rebase; /* the next file is a full one as rebase_max + 1, replacing all others */
+    ls_txid rebase_max;
+    char full_reason[160]; /* why the next file is a full one */
+    char last_reason[160]; /* why the last full one was, "" after an incremental file */
+    const char *replaced;  /* static text: why what was open is no longer what is there */
+    bool was_missing;
+
+    bool changed;            /* captured something since the last complete checkpoint */
+    int64_t checkpoint_mono; /* ns: last checkpoint, or the opening */
+    int64_t retry_mono;      /* ns: no page-count checkpoint before this moment */
+};
+
+/* conn.c: SQLite handles */
+LS_MUST ls_code conn_open(ls_db *db, sqlite3 **out, ls_err *err);
+LS_MUST ls_code conn_exec(sqlite3 *h, const char *sql, const char *what, ls_err *err);
+LS_MUST ls_code conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err);
+LS_MUST ls_code conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what);
+LS_MUST ls_code read_begin(sqlite3 *h, ls_err *err);
+void read_end(sqlite3 *h);
+bool read_held(sqlite3 *h);
+LS_MUST ls_code other_reader(ls_db *db, sqlite3 **out, ls_err *err);
+LS_MUST ls_code barrier_begin(ls_db *db, ls_err *err);
+void barrier_end(ls_db *db);
+LS_MUST ls_code seq_bump(ls_db *db, ls_err *err);
+LS_MUST ls_code work_conn(ls_db *db, sqlite3 **out, ls_err *err);
+
+/* open.c: opening sequence and identity */
+LS_MUST ls_code db_open(ls_db *db, bool *missing, ls_err *err);
+void db_close(ls_db *db);
+/* Is what the paths name still what is open? *why is NULL if so, else a reason. */
+LS_MUST ls_code db_identity(ls_db *db, const char **why, bool *gone, ls_err *err);
+LS_MUST ls_code wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err);
+LS_MUST ls_code ensure_wal(ls_db *db, ls_err *err);
+
+/* local.c: the level-0 files on disk */
+typedef struct local_file {
+    ls_txid min, max;
+} local_file;
+LS_MUST ls_code local_newest(const char *meta_path, int level, local_file *newest, ls_err *err);
+LS_MUST ls_code local_remove_others(ls_db *db, ls_txid keep, ls_err *err);
+LS_MUST ls_code local_remove_tmp(const char *meta_path, ls_err *err);
+LS_MUST ls_code local_dir_make(ls_db *db, int level, ls_err *err);
+
+/* chain.c: rebuilding the chain state at start (rule 1) */
+LS_MUST ls_code chain_load(ls_db *db, ls_err *err);
+
+/* ltxfile.c: writing one file of the chain, whole and durable (rule 8) */
+typedef struct ltx_out ltx_out;
+LS_MUST ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, ltx_out **out,
+                              ls_err *err);
+LS_MUST ls_code ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *err);
+LS_MUST ls_code ltx_out_commit(ltx_out *out, ls_err *err); /* frees out whatever happens */
+void ltx_out_abort(ltx_out *out);                          /* NULL allowed */
+/* The page of the database file, zeros behind its end. */
+LS_MUST ls_code db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *page,
+                             ls_err *err);
+/* Writes level 0 <txid> with the pages of level 9 1..<txid> (rule 7). */
+LS_MUST ls_code ltx_copy_snapshot(ls_db *db, ls_txid txid, ls_err *err);
+int64_t file_timestamp(ls_db *db);
+
+/* capture.c: the log's new frames into one level-0 file (rules 2, 3, 6) */
+typedef struct capture {
+    bool wrote;
+    bool at_end;     /* everything committed when it looked is captured */
+    uint32_t frames; /* captured */
+} capture;
+LS_MUST ls_code db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err);
+/* Until at_end, a bounded number of passes; LS_EBUSY if a writer keeps ahead. */
+LS_MUST ls_code db_capture_to_end(ls_db *db, capture *c, ls_err *err);
+
+/* full.c: the whole database into one file (rules 3, 5, 7) */
+LS_MUST ls_code db_capture_full(ls_db *db, ls_err *err);
+void full_because(ls_db *db, const char *fmt, ...) LS_PRINTF(2, 3);
+
+/* checkpoint.c (rule 4) */
+LS_MUST ls_code db_checkpoint(ls_db *db, ls_err *err);
+
+int64_t db_mono(const ls_db *db);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * Opening a database for capture, and knowing that it is still the same one.
+ *
+ * Every step of the opening can fail and rolls all of it back: a half-open object would fail for
+ * ever (spec engine, trap 26). The order matters: our own descriptor of the database file is the
+ * first thing opened and the last closed.
+ */
+#include "engine/db/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void close_fd(int *fd) {
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+void db_close(ls_db *db) {
+    barrier_end(db);
+    for (int i = 0; i < 2; i++) {
+        read_end(db->r[i]);
+    }
+    sqlite3 **all[] = {&db->r[0], &db->r[1], &db->b, &db->w};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        sqlite3_close_v2(*all[i]);
+        *all[i] = NULL;
+    }
+    close_fd(&db->wal_fd);
+    close_fd(&db->db_fd);
+    db->opened = false;
+    db->pinned = false;
+    db->successor = false;
+    db->chain.known = false;
+}
+
+/* Opens our descriptor; *missing for no file or one that is still empty (an application has only
+ * just made it: taking its first page would fix a page size that it has yet to choose). */
+static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
+    *missing = false;
+    db->db_fd = open(db->path, O_RDONLY | O_CLOEXEC);
+    if (db->db_fd < 0) {
+        *missing = errno == ENOENT || errno == ENOTDIR;
+        return *missing ? LS_OK : ls_fail_errno(err, errno, "open %s", db->path);
+    }
+    uint8_t magic[16];
+    size_t got;
+    ls_code code = ls_pread_full(db->db_fd, magic, sizeof(magic), 0, &got, db->path, err);
+    if (code == LS_OK && got == 0) {
+        *missing = true;
+    } else if (code == LS_OK &&
+               (got < sizeof(magic) || memcmp(magic, "SQLite format 3", 16) != 0)) {
+        code = ls_fail(err, LS_ENOTDB, "%s is not an SQLite database", db->path);
+    }
+    return code;
+}
+
+static ls_code enable_wal(ls_db *db, sqlite3 *h, ls_err *err) {
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(h, "PRAGMA journal_mode=wal", -1, &stmt, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+    }
+    ls_code code = LS_OK;
+    if (rc != SQLITE_ROW) {
+        code = conn_fail(err, h, rc, "enable wal");
+    } else {
+        const char *mode = (const char *)sqlite3_column_text(stmt, 0);
+        if (mode == NULL || strcmp(mode, "wal") != 0) {
+            code = ls_fail(err, LS_ESQLITE, "enable wal: %s stays in journal mode %s", db->path,
+                           mode != NULL ? mode : "?");
+            code = ls_hint(err, "a network file system or a database in memory has no WAL mode");
+        }
+    }
+    sqlite3_finalize(stmt);
+    return code;
+}
+
+/* The write lock is only asked for when a table is missing. */
+static ls_code make_tables(sqlite3 *h, ls_err *err) {
+    int64_t n = 0;
+    ls_code code = conn_int(h,
+                            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
+                            "('_litestream_seq', '_litestream_lock')",
+                            &n, err);
+    if (code != LS_OK || n == 2) {
+        return code;
+    }
+    return conn_exec(h,
+                     "CREATE TABLE IF NOT EXISTS _litestream_seq (id INTEGER PRIMARY KEY, seq "
+                     "INTEGER); CREATE TABLE IF NOT EXISTS _litestream_lock (id INTEGER)",
+                     "create the _litestream tables", err);
+}
+
+/* SQLite resolves symbolic links: only it knows where the log is. */
+static ls_code take_wal_path(ls_db *db, sqlite3 *h, ls_err *err) {
+    const char *name = sqlite3_filename_wal(sqlite3_db_filename(h, "main"));
+    char *copy = name != NULL ? strdup(name) : NULL;
+    if (copy == NULL) {
+        return ls_fail(err, LS_ENOMEM, "name of the log of %s", db->path);
+    }
+    free(db->wal_path);
+    db->wal_path = copy;
+    return LS_OK;
+}
+
+ls_code wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err) {
+    if (db->wal_fd < 0) {
+        db->wal_fd = open(db->wal_path, O_RDONLY | O_CLOEXEC);
+        if (db->wal_fd < 0 && errno == ENOENT) {
+            *state = LS_WAL_EMPTY;
+            return LS_OK;
+        }
+        if (db->wal_fd < 0) {
+            return ls_fail_errno(err, errno, "open %s", db->wal_path);
+        }
+    }
+    return ls_wal_header_read(db->wal_fd, hdr, state, err);
+}
+
+ls_code ensure_wal(ls_db *db, ls_err *err) {
+    ls_wal_header hdr;
+    ls_wal_state state;
+    ls_code code = wal_header(db, &hdr, &state, err);
+    return code != LS_OK || state == LS_WAL_VALID ? code : seq_bump(db, err);
+}
+
+static ls_code open_sqlite(ls_db *db, ls_err *err) {
+    sqlite3 *w;
+    ls_code code = work_conn(db, &w, err);
+    if (code == LS_OK) {
+        code = take_wal_path(db, w, err);
+    }
+    if (code == LS_OK) {
+        code = enable_wal(db, w, err);
+    }
+    if (code == LS_OK) {
+        code = make_tables(w, err);
+    }
+    if (code == LS_OK) {
+        db->cur = 0;
+        code = conn_open(db, &db->r[0], err);
+    }
+    if (code == LS_OK) {
+        code = read_begin(db->r[0], err);
+    }
+    if (code == LS_OK) {
+        code = ensure_wal(db, err);
+    }
+    return code;
+}
+
+ls_code db_open(ls_db *db, bool *missing, ls_err *err) {
+    ls_code code = open_file(db, missing, err);
+    if (code == LS_OK && !*missing) {
+        code = ls_perm_of_db(db->path, &db->perm, err);
+        if (code == LS_OK) {
+            code = local_dir_make(db, 0, err);
+        }
+        if (code == LS_OK) {
+            code = open_sqlite(db, err);
+        }
+        if (code == LS_OK) {
+            code = chain_load(db, err);
+        }
+    }
+    if (code != LS_OK || *missing) {
+        db_close(db);
+        return code;
+    }
+    db->opened = true;
+    db->was_missing = false;
+    db->checkpoint_mono = db_mono(db);
+    return LS_OK;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* -1: error, 0: gone or another file, 1: the same */
+static int compare_path(const char *path, int fd, bool *exists, ls_err *err) {
+    struct stat by_path, by_fd;
+    *exists = true;
+    if (stat(path, &by_path) != 0) {
+        *exists = false;
+        if (errno == ENOENT || errno == ENOTDIR) {
+            return 0;
+        }
+        (void)ls_fail_errno(err, errno, "stat %s", path);
+        return -1;
+    }
+    if (fstat(fd, &by_fd) != 0) {
+        (void)ls_fail_errno(err, errno, "fstat %s", path);
+        return -1;
+    }
+    return same_file(&by_path, &by_fd) ? 1 : 0;
+}
+
+ls_code db_identity(ls_db *db, const char **why, bool *gone, ls_err *err) {
+    *why = NULL;
+    *gone = false;
+    bool exists;
+    int same = compare_path(db->path, db->db_fd, &exists, err);
+    if (same == 0) {
+        *gone = !exists;
+        *why = exists ? "the database file was replaced" : "the database file was deleted";
+    } else if (same > 0 && db->wal_fd >= 0) {
+        same = compare_path(db->wal_path, db->wal_fd, &exists, err);
+        if (same == 0) {
+            *why = exists ? "the log file was replaced" : "the log file was deleted";
+        }
+    }
+    return same < 0 ? err->code : LS_OK;
+}

@@ -1,0 +1,782 @@
+/*
+ * Capture and checkpoints against real SQLite: after each story the pages that the level-0 files
+ * hold together are, byte for byte, what SQLite sees in the database; and the log says whether the
+ * chain went on or a full file was needed.
+ */
+#include "engine/litestream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MAX_FILES 4096
+
+typedef struct fixture {
+    char dir[64];
+    char path[96];
+    char log_path[96];
+    ls_log log;
+    ls_db_opts opts;
+    ls_db *db;
+    sqlite3 *app;
+} fixture;
+
+static int64_t fake_mono;
+static int64_t mono_of(const ls_clock *c) {
+    (void)c;
+    return fake_mono;
+}
+static int64_t wall_of(const ls_clock *c) {
+    (void)c;
+    return ls_wall_ms(&ls_clock_system);
+}
+static const ls_clock fake_clock = {.wall_ms = wall_of, .mono_ns = mono_of};
+
+/* ---- helpers ---- */
+
+static void must(ls_code code, const ls_err *err) {
+    if (code != LS_OK) {
+        fail_msg("%s: %s (%s)", ls_code_name(code), err->msg, ls_err_hint(err));
+    }
+}
+
+static void sql(sqlite3 *h, const char *text) {
+    char *msg = NULL;
+    int rc = sqlite3_exec(h, text, NULL, NULL, &msg);
+    if (rc != SQLITE_OK) {
+        fail_msg("%s: %s", text, msg);
+    }
+}
+
+static sqlite3 *app_open(const char *path) {
+    sqlite3 *h;
+    assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
+    sqlite3_busy_timeout(h, 5000);
+    return h;
+}
+
+static void app_start(fixture *f, const char *setup) {
+    f->app = app_open(f->path);
+    sql(f->app, setup);
+    sql(f->app, "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0;"
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)");
+}
+
+static void app_stop(fixture *f) {
+    assert_int_equal(sqlite3_close(f->app), SQLITE_OK);
+    f->app = NULL;
+}
+
+static void rows(fixture *f, int n) {
+    for (int i = 0; i < n; i++) {
+        sql(f->app, "INSERT INTO t(v) VALUES (randomblob(700))");
+    }
+}
+
+static void db_start(fixture *f) {
+    ls_err err = LS_ERR_INIT;
+    must(ls_db_new(&f->opts, &f->db, &err), &err);
+}
+
+static void db_stop(fixture *f) {
+    ls_db_free(f->db);
+    f->db = NULL;
+}
+
+static ls_db_sync_result sync_once(fixture *f) {
+    ls_err err = LS_ERR_INIT;
+    ls_db_sync_result r;
+    must(ls_db_sync(f->db, &r, &err), &err);
+    return r;
+}
+
+static ls_db_sync_result sync_all(fixture *f) {
+    ls_db_sync_result r;
+    do {
+        r = sync_once(f);
+    } while (r.more);
+    return r;
+}
+
+/* How often the log says text. */
+static int logged(fixture *f, const char *text) {
+    char *data;
+    size_t len;
+    ls_err err = LS_ERR_INIT;
+    must(ls_read_file(f->log_path, 16 << 20, &data, &len, &err), &err);
+    int n = 0;
+    for (const char *p = data; (p = strstr(p, text)) != NULL; p++) {
+        n++;
+    }
+    free(data);
+    return n;
+}
+
+static int fulls(fixture *f) { return logged(f, "msg=\"full snapshot\""); }
+
+static int setup(void **state) {
+    fixture *f = calloc(1, sizeof(*f));
+    (void)snprintf(f->dir, sizeof(f->dir), "%s", "/tmp/ls-test-db-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    (void)snprintf(f->path, sizeof(f->path), "%s/a.db", f->dir);
+    (void)snprintf(f->log_path, sizeof(f->log_path), "%s/log", f->dir);
+    f->log = LS_LOG_DEFAULT;
+    f->log.fd = open(f->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    f->opts = ls_db_opts_default(f->path);
+    f->opts.log = &f->log;
+    fake_mono = 1;
+    f->opts.clock = &fake_clock;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    ls_db_free(f->db);
+    sqlite3_close(f->app);
+    close(f->log.fd);
+    ls_err err = LS_ERR_INIT;
+    (void)!ls_remove_tree(f->dir, &err);
+    free(f);
+    return 0;
+}
+
+/* ---- the image that the files hold ---- */
+
+typedef struct image {
+    uint8_t *data;
+    size_t size;
+    uint32_t page_size;
+} image;
+
+static void image_apply(image *im, const char *path) {
+    ls_err err = LS_ERR_INIT;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    ls_reader *in = ls_fd_reader_new(fd, true, path);
+    ls_ltx_header h;
+    ls_ltx_decoder *dec;
+    must(ls_ltx_decoder_new(in, &h, &dec, &err), &err);
+    size_t size = (size_t)h.commit * h.page_size;
+    im->data = realloc(im->data, size);
+    if (im->page_size != h.page_size) {
+        im->size = 0;
+        im->page_size = h.page_size;
+    }
+    if (size > im->size) {
+        memset(im->data + im->size, 0xEE, size - im->size);
+    }
+    im->size = size;
+    for (;;) {
+        ls_ltx_page p;
+        bool end;
+        must(ls_ltx_decoder_next(dec, &p, &end, &err), &err);
+        if (end) {
+            break;
+        }
+        memcpy(im->data + (size_t)(p.pgno - 1) * h.page_size, p.data, h.page_size);
+    }
+    must(ls_ltx_decoder_close(dec, NULL, &err), &err);
+    ls_ltx_decoder_free(dec);
+    ls_reader_close(in);
+}
+
+/* Files 1..txid, without a gap, unless from says where a new base begins. */
+static image image_of(fixture *f, ls_txid from, ls_txid to) {
+    image im = {0};
+    for (ls_txid t = from; t <= to; t++) {
+        char *path = ls_db_ltx_path(f->db, 0, t, t);
+        image_apply(&im, path);
+        free(path);
+    }
+    return im;
+}
+
+static void check_image(fixture *f, ls_txid from) {
+    image im = image_of(f, from, ls_db_txid(f->db));
+    sqlite3 *h = app_open(f->path);
+    sql(h, "BEGIN; SELECT count(*) FROM sqlite_schema");
+    sqlite3_int64 size = 0;
+    unsigned char *data = sqlite3_serialize(h, "main", &size, 0);
+    assert_non_null(data);
+    assert_int_equal(im.size, size);
+    for (size_t off = 0; off < im.size; off += im.page_size) {
+        if (memcmp(im.data + off, data + off, im.page_size) != 0) {
+            fail_msg("page %zu differs", off / im.page_size + 1);
+        }
+    }
+    sqlite3_free(data);
+    sql(h, "ROLLBACK");
+    sqlite3_close(h);
+    free(im.data);
+}
+
+/* ---- stories ---- */
+
+static void first_file_is_full_then_increments(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 10);
+    db_start(f);
+    ls_db_sync_result r = sync_all(f);
+    assert_int_equal(r.txid, 1);
+    check_image(f, 1);
+    r = sync_once(f);
+    assert_int_equal(r.files, 0);
+    assert_int_equal(r.txid, 1);
+    for (int i = 0; i < 20; i++) {
+        rows(f, 1);
+        r = sync_once(f);
+        assert_int_equal(r.files, 1);
+        assert_int_equal(r.txid, 2 + i);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+}
+
+static void every_page_size(void **state) {
+    fixture *f = *state;
+    for (int size = 512; size <= 65536; size *= 2) {
+        (void)snprintf(f->path, sizeof(f->path), "%s/ps%d.db", f->dir, size);
+        char pragma[64];
+        (void)snprintf(pragma, sizeof(pragma), "PRAGMA page_size=%d", size);
+        app_start(f, pragma);
+        f->opts.path = f->path;
+        db_start(f);
+        sync_all(f);
+        rows(f, 50);
+        sync_all(f);
+        sql(f->app, "DELETE FROM t WHERE id % 2");
+        sync_all(f);
+        check_image(f, 1);
+        db_stop(f);
+        app_stop(f);
+    }
+}
+
+static void missing_and_empty_files_are_waited_for(void **state) {
+    fixture *f = *state;
+    db_start(f);
+    assert_true(sync_once(f).missing);
+    int fd = open(f->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0640);
+    assert_true(sync_once(f).missing);
+    assert_int_equal(logged(f, "waiting for it"), 1);
+    close(fd);
+    app_start(f, "PRAGMA page_size=1024");
+    assert_int_equal(sync_all(f).txid, 1);
+    check_image(f, 1);
+    struct stat st;
+    char *path = ls_db_ltx_path(f->db, 0, 1, 1);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    free(path);
+}
+
+static void not_a_database_is_refused(void **state) {
+    fixture *f = *state;
+    int fd = open(f->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    assert_int_equal(write(fd, "this is not a database at all", 29), 29);
+    close(fd);
+    db_start(f);
+    ls_err err = LS_ERR_INIT;
+    ls_db_sync_result r;
+    assert_int_equal(ls_db_sync(f->db, &r, &err), LS_ENOTDB);
+    assert_non_null(strstr(err.msg, "a.db is not an SQLite database"));
+    unlink(f->path);
+    app_start(f, "");
+    assert_int_equal(sync_all(f).txid, 1);
+    check_image(f, 1);
+}
+
+static void uncommitted_frames_never_leave(void **state) {
+    fixture *f = *state;
+    app_start(f, "PRAGMA cache_size=5");
+    rows(f, 5);
+    db_start(f);
+    sync_all(f);
+    sql(f->app, "PRAGMA cache_spill=1; BEGIN");
+    rows(f, 200);
+    struct stat st;
+    assert_int_equal(stat(ls_db_wal_path(f->db), &st), 0);
+    assert_true(st.st_size > 50 * 4096);
+    assert_int_equal(sync_once(f).files, 0);
+    sql(f->app, "ROLLBACK");
+    assert_int_equal(sync_once(f).files, 0);
+    check_image(f, 1);
+    rows(f, 1);
+    assert_int_equal(sync_once(f).files, 1);
+    check_image(f, 1);
+}
+
+static void checkpoints_of_others_do_not_break_the_chain(void **state) {
+    fixture *f = *state;
+    static const char *const modes[] = {"PASSIVE", "FULL", "RESTART", "TRUNCATE"};
+    app_start(f, "PRAGMA busy_timeout=10");
+    db_start(f);
+    sync_all(f);
+    for (int round = 0; round < 40; round++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "PRAGMA wal_checkpoint(%s)", modes[round % 4]);
+        rows(f, 1 + round % 3);
+        (void)sqlite3_exec(f->app, text, NULL, NULL, NULL);
+        rows(f, 1 + round % 5);
+        sync_all(f);
+        (void)sqlite3_exec(f->app, text, NULL, NULL, NULL);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+}
+
+static void page_threshold_restarts_the_log(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    struct stat st;
+    for (int i = 0; i < 60; i++) {
+        rows(f, 10);
+        fake_mono += 2000000000LL;
+        sync_all(f);
+        check_image(f, 1);
+        assert_int_equal(stat(ls_db_wal_path(f->db), &st), 0);
+        assert_true(st.st_size < 150 * 4120);
+    }
+    assert_int_equal(fulls(f), 1);
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+}
+
+static void reader_of_the_application_holds_the_log(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    sqlite3 *reader = app_open(f->path);
+    for (int i = 0; i < 30; i++) {
+        if (i % 10 == 3) {
+            sql(reader, "BEGIN; SELECT count(*) FROM t");
+        } else if (i % 10 == 9) {
+            sql(reader, "ROLLBACK");
+        }
+        rows(f, 10);
+        fake_mono += 2000000000LL;
+        sync_all(f);
+        check_image(f, 1);
+    }
+    sqlite3_close(reader);
+    assert_int_equal(fulls(f), 1);
+}
+
+static void big_log_file_is_truncated(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 1000000;
+    f->opts.truncate_page_n = 100;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    for (int i = 0; i < 4; i++) {
+        rows(f, 120);
+        fake_mono += 2000000000LL;
+        sync_all(f);
+        struct stat st;
+        assert_int_equal(stat(ls_db_wal_path(f->db), &st), 0);
+        assert_true(st.st_size < 10 * 4120);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+    assert_int_equal(logged(f, "msg=\"truncate checkpoint\""), 4);
+}
+
+static void time_checkpoints_only_after_a_change(void **state) {
+    fixture *f = *state;
+    f->log.level = LS_DEBUG;
+    app_start(f, "");
+    rows(f, 5);
+    db_start(f);
+    sync_all(f);
+    assert_int_equal(logged(f, "msg=checkpoint"), 0);
+    fake_mono += 61 * 1000000000LL;
+    sync_all(f);
+    assert_int_equal(logged(f, "msg=checkpoint"), 1);
+    for (int i = 0; i < 5; i++) {
+        fake_mono += 61 * 1000000000LL;
+        sync_all(f);
+    }
+    assert_int_equal(logged(f, "msg=checkpoint"), 1);
+    rows(f, 5);
+    sync_all(f);
+    fake_mono += 61 * 1000000000LL;
+    sync_all(f);
+    assert_int_equal(logged(f, "msg=checkpoint"), 2);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 1);
+}
+
+static void restart_continues_where_nothing_was_lost(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    db_start(f);
+    for (int i = 0; i < 10; i++) {
+        rows(f, 3);
+        sync_all(f);
+        db_stop(f);
+        rows(f, i % 3);
+        db_start(f);
+        sync_all(f);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+}
+
+/* Traps 1 and 2, experiments G2 and K. */
+static void log_restarted_while_stopped(void **state) {
+    fixture *f = *state;
+    static const char *const modes[] = {"PASSIVE", "FULL", "RESTART", "TRUNCATE"};
+    app_start(f, "");
+    rows(f, 40);
+    db_start(f);
+    sync_all(f);
+    for (int i = 0; i < 12; i++) {
+        rows(f, 2);
+        sync_all(f);
+        db_stop(f);
+        sql(f->app, "UPDATE t SET v = randomblob(700) WHERE id % 3 = 0");
+        char text[64];
+        (void)snprintf(text, sizeof(text), "PRAGMA wal_checkpoint(%s)", modes[i % 4]);
+        sql(f->app, text);
+        if (i % 3 != 0) {
+            rows(f, 1);
+        }
+        db_start(f);
+        sync_all(f);
+        check_image(f, 1);
+    }
+    assert_true(fulls(f) >= 9);
+}
+
+static void copy_file(const char *from, const char *to) {
+    ls_err err = LS_ERR_INIT;
+    char *data;
+    size_t len;
+    must(ls_read_file(from, 64 << 20, &data, &len, &err), &err);
+    int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    must(ls_write_full(fd, data, len, to, &err), &err);
+    close(fd);
+    free(data);
+}
+
+/* Experiment V. */
+static void rolled_back_to_older_copies(void **state) {
+    fixture *f = *state;
+    char wal[128], old[128], old_wal[160];
+    (void)snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    (void)snprintf(old, sizeof(old), "%s.old", f->path);
+    (void)snprintf(old_wal, sizeof(old_wal), "%s-wal", old);
+    app_start(f, "");
+    rows(f, 20);
+    db_start(f);
+    sync_all(f);
+    copy_file(f->path, old);
+    copy_file(wal, old_wal);
+    rows(f, 30);
+    sync_all(f);
+    app_stop(f);
+    db_stop(f);
+    copy_file(old, f->path);
+    copy_file(old_wal, wal);
+    char shm[128];
+    (void)snprintf(shm, sizeof(shm), "%s-shm", f->path);
+    unlink(shm);
+    f->app = app_open(f->path);
+    rows(f, 3);
+    db_start(f);
+    sync_all(f);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 2);
+    rows(f, 3);
+    sync_all(f);
+    check_image(f, 1);
+}
+
+static void replaced_by_rename_while_running(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 20);
+    db_start(f);
+    sync_all(f);
+    app_stop(f);
+    char other[128], side[160];
+    (void)snprintf(other, sizeof(other), "%s.new", f->path);
+    sqlite3 *h = app_open(other);
+    sql(h, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB); INSERT INTO t(v) VALUES ('new')");
+    sqlite3_close(h);
+    (void)snprintf(side, sizeof(side), "%s-wal", f->path);
+    unlink(side);
+    (void)snprintf(side, sizeof(side), "%s-shm", f->path);
+    unlink(side);
+    assert_int_equal(rename(other, f->path), 0);
+    sync_all(f);
+    check_image(f, 1);
+    assert_int_equal(logged(f, "the database file was replaced"), 2);
+    f->app = app_open(f->path);
+    rows(f, 5);
+    sync_all(f);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 2);
+}
+
+static void deleted_and_created_again(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 20);
+    db_start(f);
+    sync_all(f);
+    app_stop(f);
+    char side[160];
+    unlink(f->path);
+    (void)snprintf(side, sizeof(side), "%s-wal", f->path);
+    unlink(side);
+    (void)snprintf(side, sizeof(side), "%s-shm", f->path);
+    unlink(side);
+    assert_true(sync_once(f).missing);
+    app_start(f, "");
+    rows(f, 2);
+    ls_db_sync_result r = sync_all(f);
+    assert_int_equal(r.txid, 2);
+    check_image(f, 2);
+    rows(f, 2);
+    sync_all(f);
+    check_image(f, 1);
+}
+
+/* Experiment H: the log deleted under us while nobody else has the database open. */
+static void log_deleted_while_running(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 20);
+    db_start(f);
+    sync_all(f);
+    app_stop(f);
+    unlink(ls_db_wal_path(f->db));
+    sync_all(f);
+    f->app = app_open(f->path);
+    rows(f, 5);
+    sync_all(f);
+    check_image(f, 1);
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_prepare_v2(f->app, "SELECT count(*) FROM t", -1, &s, NULL), 0);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(s, 0), 25);
+    sqlite3_finalize(s);
+}
+
+/* Rule 7, experiment F. */
+static void page_size_changed_while_stopped(void **state) {
+    fixture *f = *state;
+    app_start(f, "PRAGMA page_size=4096");
+    rows(f, 20);
+    db_start(f);
+    sync_all(f);
+    rows(f, 1);
+    assert_int_equal(sync_all(f).txid, 2);
+    db_stop(f);
+    sql(f->app, "PRAGMA journal_mode=delete; PRAGMA page_size=8192; VACUUM;"
+                "PRAGMA journal_mode=wal");
+    db_start(f);
+    assert_int_equal(sync_all(f).txid, 3);
+    check_image(f, 3);
+    ls_err err = LS_ERR_INIT;
+    ls_ltx_summary sum;
+    char *path = ls_db_ltx_path(f->db, 9, 1, 3);
+    must(ls_ltx_verify_path(path, &sum, &err), &err);
+    assert_int_equal(sum.header.page_size, 8192);
+    assert_int_equal(sum.pages, sum.header.commit);
+    free(path);
+    rows(f, 10);
+    sync_all(f);
+    check_image(f, 3);
+}
+
+static void journal_mode_switched_away_and_back(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 20);
+    db_start(f);
+    sync_all(f);
+    db_stop(f);
+    sql(f->app, "PRAGMA journal_mode=delete; UPDATE t SET v = 'x'; PRAGMA journal_mode=wal");
+    db_start(f);
+    sync_all(f);
+    check_image(f, 1);
+    db_stop(f);
+    sql(f->app, "PRAGMA journal_mode=delete; UPDATE t SET v = 'y'");
+    db_start(f);
+    sync_all(f);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 3);
+}
+
+static void vacuum_shrink_and_auto_vacuum(void **state) {
+    fixture *f = *state;
+    app_start(f, "PRAGMA auto_vacuum=2");
+    rows(f, 200);
+    db_start(f);
+    sync_all(f);
+    sql(f->app, "DELETE FROM t WHERE id > 50");
+    sync_all(f);
+    sql(f->app, "PRAGMA incremental_vacuum(40)");
+    sync_all(f);
+    check_image(f, 1);
+    sql(f->app, "VACUUM");
+    sync_all(f);
+    check_image(f, 1);
+    rows(f, 300);
+    sql(f->app, "DELETE FROM t WHERE id % 3 = 0; VACUUM");
+    sync_all(f);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 1);
+}
+
+static void bounded_capture_cuts_at_commits(void **state) {
+    fixture *f = *state;
+    f->opts.max_sync_wal_bytes = 64 * 1024;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    rows(f, 200);
+    int passes = 0;
+    ls_db_sync_result r;
+    do {
+        r = sync_once(f);
+        passes++;
+    } while (r.more);
+    assert_true(passes > 5);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 1);
+}
+
+static void damaged_newest_file_is_put_aside(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    rows(f, 5);
+    assert_int_equal(sync_all(f).txid, 2);
+    char *path = ls_db_ltx_path(f->db, 0, 2, 2);
+    db_stop(f);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    uint8_t byte;
+    assert_int_equal(pread(fd, &byte, 1, 1000), 1);
+    byte ^= 0x10;
+    assert_int_equal(pwrite(fd, &byte, 1, 1000), 1);
+    close(fd);
+    db_start(f);
+    ls_db_sync_result r = sync_all(f);
+    assert_int_equal(r.txid, 3);
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+    check_image(f, 3);
+}
+
+static void rebase_replaces_the_chain(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    rows(f, 5);
+    sync_all(f);
+    ls_err err = LS_ERR_INIT;
+    must(ls_db_rebase(f->db, 100, "the replica is ahead", &err), &err);
+    assert_int_equal(sync_all(f).txid, 101);
+    check_image(f, 101);
+    char *path = ls_db_ltx_path(f->db, 0, 1, 1);
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+    rows(f, 5);
+    assert_int_equal(sync_all(f).txid, 102);
+    check_image(f, 101);
+}
+
+static void meta_directory_removed_while_running(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    ls_err err = LS_ERR_INIT;
+    must(ls_remove_tree(ls_db_meta_path(f->db), &err), &err);
+    rows(f, 5);
+    assert_int_equal(sync_all(f).txid, 2);
+    rows(f, 5);
+    assert_int_equal(sync_all(f).txid, 3);
+    assert_int_equal(fulls(f), 1);
+}
+
+static void through_a_symbolic_link(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    char link_path[128];
+    (void)snprintf(link_path, sizeof(link_path), "%s/link.db", f->dir);
+    assert_int_equal(symlink(f->path, link_path), 0);
+    f->opts.path = link_path;
+    db_start(f);
+    rows(f, 5);
+    sync_all(f);
+    rows(f, 5);
+    sync_all(f);
+    assert_non_null(strstr(ls_db_wal_path(f->db), "a.db-wal"));
+    check_image(f, 1);
+}
+
+static void options_are_checked(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    ls_db *db;
+    f->opts.min_checkpoint_page_n = 0;
+    assert_int_equal(ls_db_new(&f->opts, &db, &err), LS_EINVALID);
+    assert_string_equal(err.msg, "minimum checkpoint page count required");
+    f->opts.path = "";
+    assert_int_equal(ls_db_new(&f->opts, &db, &err), LS_EINVALID);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        T(first_file_is_full_then_increments),
+        T(every_page_size),
+        T(missing_and_empty_files_are_waited_for),
+        T(not_a_database_is_refused),
+        T(uncommitted_frames_never_leave),
+        T(checkpoints_of_others_do_not_break_the_chain),
+        T(page_threshold_restarts_the_log),
+        T(reader_of_the_application_holds_the_log),
+        T(big_log_file_is_truncated),
+        T(time_checkpoints_only_after_a_change),
+        T(restart_continues_where_nothing_was_lost),
+        T(log_restarted_while_stopped),
+        T(rolled_back_to_older_copies),
+        T(replaced_by_rename_while_running),
+        T(deleted_and_created_again),
+        T(log_deleted_while_running),
+        T(page_size_changed_while_stopped),
+        T(journal_mode_switched_away_and_back),
+        T(vacuum_shrink_and_auto_vacuum),
+        T(bounded_capture_cuts_at_commits),
+        T(damaged_newest_file_is_put_aside),
+        T(rebase_replaces_the_chain),
+        T(meta_directory_removed_while_running),
+        T(through_a_symbolic_link),
+        T(options_are_checked),
+    };
+    return cmocka_run_group_tests_name("db", tests, NULL, NULL);
+}
