@@ -178,7 +178,7 @@ static void wrong_counts_are_refused(void **state) {
     static const int counts[] = {0, -1, 65, 1 << 30};
     for (size_t i = 0; i < 4; i++) {
         ls_err err = LS_ERR_INIT;
-        ls_pool *pool = (ls_pool *)&counts;
+        ls_pool *pool = (ls_pool *)(uintptr_t)&counts;
         assert_int_equal(ls_pool_new("p", counts[i], &pool, &err), LS_EINVALID);
         assert_null(pool);
     }
