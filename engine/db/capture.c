@@ -159,7 +159,7 @@ static ls_code write_increment(ls_db *db, const look *l, ls_wal_range *range,
         return ls_fail(err, LS_ENOMEM, "write ltx file");
     }
     ltx_out *out = NULL;
-    ls_code code = ltx_out_begin(db, 0, &header, &out, err);
+    ls_code code = ltx_out_begin(db, 0, &header, db->chain.commit, &out, err);
     if (code == LS_OK) {
         code = write_pages(db, range, info->commit, out, buf, err);
     }

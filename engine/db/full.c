@@ -211,7 +211,7 @@ static ls_code write_full(ls_db *db, const moment *m, ls_txid txid, int64_t *tim
         code = local_dir_make(db, level, err);
     }
     if (code == LS_OK) {
-        code = ltx_out_begin(db, level, &header, &out, err);
+        code = ltx_out_begin(db, level, &header, 0, &out, err);
     }
     if (code == LS_OK) {
         code = write_moment(db, m, range, out, err);

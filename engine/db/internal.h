@@ -99,8 +99,10 @@ LS_MUST ls_code chain_load(ls_db *db, ls_err *err);
 
 /* ltxfile.c: writing one file of the chain, whole and durable (rule 8) */
 typedef struct ltx_out ltx_out;
-LS_MUST ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, ltx_out **out,
-                              ls_err *err);
+/* prev_commit: pages of the database before; the file must hold every page behind it. 0: unknown,
+ * the caller writes all pages. */
+LS_MUST ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header,
+                              uint32_t prev_commit, ltx_out **out, ls_err *err);
 LS_MUST ls_code ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *err);
 LS_MUST ls_code ltx_out_commit(ltx_out *out, ls_err *err); /* frees out whatever happens */
 void ltx_out_abort(ltx_out *out);                          /* NULL allowed */

@@ -51,8 +51,8 @@ static ls_code begin_file(ls_db *db, int level, ltx_out *out, ls_err *err) {
     return code;
 }
 
-ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, ltx_out **out,
-                      ls_err *err) {
+ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, uint32_t prev_commit,
+                      ltx_out **out, ls_err *err) {
     ltx_out *o = calloc(1, sizeof(*o));
     if (o == NULL) {
         return ls_fail(err, LS_ENOMEM, "write ltx file");
@@ -61,7 +61,8 @@ ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, ltx_out
     ls_code code = begin_file(db, level, o, err);
     if (code == LS_OK) {
         ls_fd_writer_init(&o->writer, o->file.fd, o->file.tmp);
-        ls_ltx_encoder_opts opts = {.encoding = LS_LTX_FRAME, .spill_dir = db->meta_path};
+        ls_ltx_encoder_opts opts = {
+            .encoding = LS_LTX_FRAME, .prev_commit = prev_commit, .spill_dir = db->meta_path};
         code = ls_ltx_encoder_new(&o->writer.base, header, &opts, &o->enc, err);
     }
     if (code != LS_OK) {
@@ -153,7 +154,7 @@ static ls_code copy_from(ls_db *db, ls_reader *in, ls_txid txid, ls_err *err) {
     ls_code code = ls_ltx_decoder_new(in, &header, &dec, err);
     if (code == LS_OK) {
         header.min_txid = txid;
-        code = ltx_out_begin(db, 0, &header, &out, err);
+        code = ltx_out_begin(db, 0, &header, 0, &out, err);
     }
     if (code == LS_OK) {
         code = copy_frames(dec, out, err);
