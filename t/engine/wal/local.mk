@@ -14,3 +14,11 @@ t_engine_wal_test_range_SOURCES = t/engine/wal/test_range.c t/engine/wal/walkit.
 t_engine_wal_test_range_LDADD = $(LS_TEST_LIBS)
 t_engine_wal_test_range_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_wal_test_range_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+UNIT_TESTS += t/engine/wal/test_live
+check_PROGRAMS += t/engine/wal/test_live
+t_engine_wal_test_live_SOURCES = t/engine/wal/test_live.c t/engine/wal/walkit.c \
+	t/engine/wal/walkit.h
+t_engine_wal_test_live_LDADD = $(LS_TEST_LIBS)
+t_engine_wal_test_live_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_wal_test_live_CPPFLAGS = $(LS_TEST_CPPFLAGS)
