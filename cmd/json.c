@@ -8,6 +8,10 @@
 
 void ls_json_init(ls_json *j, FILE *out) { *j = (ls_json){.out = out, .empty = true}; }
 
+void ls_json_init_line(ls_json *j, FILE *out) {
+    *j = (ls_json){.out = out, .empty = true, .line = true};
+}
+
 static void write_escape(FILE *out, unsigned char c) {
     static const char from[] = "\"\\\n\r\t";
     static const char to[] = "\"\\nrt";
@@ -39,6 +43,8 @@ static void write_string(FILE *out, const char *text) {
 }
 
 static void new_line(ls_json *j) {
+    if (j->line)
+        return;
     fputc('\n', j->out);
     for (int i = 0; i < j->depth; i++)
         fputs("  ", j->out);
@@ -53,7 +59,7 @@ static void begin_value(ls_json *j, const char *key) {
     j->empty = false;
     if (key != NULL) {
         write_string(j->out, key);
-        fputs(": ", j->out);
+        fputs(j->line ? ":" : ": ", j->out);
     }
 }
 

@@ -1,6 +1,7 @@
 /*
- * JSON output, indented by two blanks. The caller gives values in order; commas, line breaks and
- * escapes come from here. Text that is no valid UTF-8 gets U+FFFD for each wrong byte.
+ * JSON output, indented by two blanks, or one value a line for jq and its like. The caller gives
+ * values in order; commas, line breaks and escapes come from here. Text that is no valid UTF-8 gets
+ * U+FFFD for each wrong byte.
  */
 #ifndef LS_CMD_JSON_H
 #define LS_CMD_JSON_H
@@ -13,9 +14,11 @@ typedef struct ls_json {
     FILE *out;
     int depth;
     bool empty; /* nothing in the innermost object or array yet */
+    bool line;  /* no line breaks inside a value */
 } ls_json;
 
 void ls_json_init(ls_json *j, FILE *out);
+void ls_json_init_line(ls_json *j, FILE *out);
 
 /* key is NULL inside arrays and for the outermost value. */
 void ls_json_object(ls_json *j, const char *key);

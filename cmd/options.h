@@ -95,6 +95,9 @@ const ls_command *ls_command_find(const ls_program *program, const char *name);
  * so that a file name or an LTX header cannot drive the terminal. */
 void ls_report(const ls_err *err, FILE *out);
 
+/* Text on one line: control characters are shown that way, line breaks and tabs too. */
+void ls_write_safe(const char *text, FILE *out);
+
 /* The whole of main(): finds the command, parses, runs, reports on standard error. Help asked for
  * exits 0; no command, unknown ones and every error 1. Checks that standard output was written. */
 int ls_program_main(const ls_program *program, int argc, char *const *argv);

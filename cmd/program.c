@@ -100,25 +100,27 @@ const ls_command *ls_command_find(const ls_program *program, const char *name) {
     return NULL;
 }
 
-static void write_safe(const char *text, FILE *out) {
+static void write_safe(const char *text, const char *keep, FILE *out) {
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+        if ((c < 0x20 || c == 0x7f) && strchr(keep, c) == NULL)
             fprintf(out, "\\x%02x", c);
         else
             fputc(c, out);
     }
 }
 
+void ls_write_safe(const char *text, FILE *out) { write_safe(text, "", out); }
+
 void ls_report(const ls_err *err, FILE *out) {
     const char *hint = ls_err_hint(err);
 
     fputs("Error: ", out);
-    write_safe(err->msg, out);
+    write_safe(err->msg, "\n\t", out);
     fputc('\n', out);
     if (hint[0] != '\0') {
         fputs("hint: ", out);
-        write_safe(hint, out);
+        write_safe(hint, "\n\t", out);
         fputc('\n', out);
     }
 }

@@ -1,4 +1,4 @@
-EXTRA_DIST += t/run
+EXTRA_DIST += t/run t/tap.py
 include t/engine/base/local.mk
 include t/engine/ltx/local.mk
 include t/engine/wal/local.mk

@@ -209,6 +209,8 @@ static void write_error(FILE *f) {
     ls_report(&err, f);
 }
 
+static void write_name(FILE *f) { ls_write_safe("a\nb\tc\x7f\xc3\xa4", f); }
+
 static void test_texts(void **state) {
     (void)state;
     char *text = captured(write_program_help);
@@ -225,6 +227,9 @@ static void test_texts(void **state) {
     free(text);
     text = captured(write_error);
     assert_string_equal(text, "Error: read a\\x1b[31mb\nc\nhint: look\n");
+    free(text);
+    text = captured(write_name);
+    assert_string_equal(text, "a\\x0ab\\x09c\\x7f\xc3\xa4");
     free(text);
 }
 

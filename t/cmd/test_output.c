@@ -104,12 +104,31 @@ static void test_json_utf8(void **state) {
     expect(&c, "\"\xf0\x9f\x98\x80\xe2\x82\xac\"");
 }
 
+static void test_json_lines(void **state) {
+    ls_json j;
+    capture c;
+
+    (void)state;
+    begin(&c);
+    for (int i = 0; i < 2; i++) {
+        ls_json_init_line(&j, c.f);
+        ls_json_object(&j, NULL);
+        ls_json_int(&j, "n", i);
+        ls_json_array(&j, "a");
+        ls_json_str(&j, NULL, "x\ny");
+        ls_json_bool(&j, NULL, true);
+        ls_json_array_end(&j);
+        ls_json_object_end(&j);
+        ls_json_end(&j);
+    }
+    expect(&c, "{\"n\":0,\"a\":[\"x\\ny\",true]}\n{\"n\":1,\"a\":[\"x\\ny\",true]}\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_table_empty),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_utf8),
+        cmocka_unit_test(test_table),      cmocka_unit_test(test_table_empty),
+        cmocka_unit_test(test_json),       cmocka_unit_test(test_json_utf8),
+        cmocka_unit_test(test_json_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
