@@ -14,7 +14,7 @@
 
 /* A page-count checkpoint that got nowhere (a reader of the application holds the log) is not
  * tried again before this time. */
-#define RETRY_NS (1000 * 1000000LL)
+#define RETRY_NS (250 * 1000000LL)
 
 static int64_t log_size(const ls_db *db, int64_t pages) {
     return LS_WAL_HEADER_SIZE + pages * ls_wal_frame_size(db->chain.page_size);

@@ -126,6 +126,7 @@ static void reader(void) {
             try_sql(h, "BEGIN; SELECT count(*) FROM t");
             nap(rnd(8) == 0 ? 400000 : 10000);
             try_sql(h, "COMMIT");
+            nap(60000);
         }
         sqlite3_close(h);
     }
