@@ -11,6 +11,7 @@ include t/backends/local.mk
 include t/cmd/local.mk
 include t/fuzz/local.mk
 include t/peer/local.mk
+include t/support/local.mk
 
 # Needs a build whose flags another program can do without.
 EXTRA_DIST += t/install.t t/style.t

@@ -1,0 +1,3 @@
+# Programs that tests of whole commands use, and their own test.
+EXTRA_DIST += t/support/chaos.py t/support/dbcompare.py t/support/support.t
+TAP_TESTS += t/support/support.t
