@@ -14,6 +14,10 @@ LS_MUST ls_code ls_db_header_parse(const uint8_t hdr[100], uint32_t *page_size, 
 /* Rolling checksum of the pages of an open database, lock page left out; FLAG for an empty file. */
 LS_MUST ls_code ls_ltx_db_checksum(int fd, const char *name, uint64_t *sum, ls_err *err);
 
+/* The same for a stream of whole pages of a known size. */
+LS_MUST ls_code ls_ltx_checksum_pages(ls_reader *in, uint32_t page_size, uint64_t *sum,
+                                      ls_err *err);
+
 /* Writes the database as a snapshot of TXID 1 with checksums (`ltx encode-db`). Does not look at a
  * log beside it. */
 LS_MUST ls_code ls_ltx_encode_db(int fd, const char *name, int64_t timestamp_ms, ls_writer *out,
@@ -22,7 +26,8 @@ LS_MUST ls_code ls_ltx_encode_db(int fd, const char *name, int64_t timestamp_ms,
 /* Applies one LTX file to an open database (`ltx apply`): verifies the whole file first, then the
  * TXID order (prev_max 0: unknown), page size and pre-apply checksum, writes pages, truncates to
  * Commit, checks post-apply. path is read twice, so must be a file. NoChecksum files skip the
- * database checks. */
+ * checksums of the database. A file that leaves a page of the database unknown, as an increment for
+ * a larger database does, is refused: LS_EGAP. *prev_max becomes the file's MaxTXID. */
 LS_MUST ls_code ls_ltx_apply(int db_fd, const char *path, ls_txid *prev_max, ls_err *err);
 
 #endif
