@@ -9,8 +9,8 @@ EXTRA_DIST += t/vectors/README.md t/vectors/checksums.json t/vectors/cli.json \
 	t/vectors/pagedata.json t/vectors/parse.json t/vectors/compact t/vectors/corrupt \
 	t/vectors/db t/vectors/ltx t/vectors/replica-a t/vectors/replica-head t/vectors/v03-a
 
-UNIT_TESTS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode
-check_PROGRAMS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode
+UNIT_TESTS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile
+check_PROGRAMS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile
 
 t_engine_ltx_test_ltx_SOURCES = t/engine/ltx/test_ltx.c $(LTX_TEST_COMMON)
 t_engine_ltx_test_ltx_LDADD = $(LTX_TEST_LIBS)
@@ -27,3 +27,23 @@ t_engine_ltx_test_encode_SOURCES = t/engine/ltx/test_encode.c $(LTX_TEST_COMMON)
 t_engine_ltx_test_encode_LDADD = $(LTX_TEST_LIBS)
 t_engine_ltx_test_encode_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_ltx_test_encode_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_page_SOURCES = t/engine/ltx/test_page.c $(LTX_TEST_COMMON)
+t_engine_ltx_test_page_LDADD = $(LTX_TEST_LIBS) $(LZ4_LIBS)
+t_engine_ltx_test_page_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_page_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_index_SOURCES = t/engine/ltx/test_index.c $(LTX_TEST_COMMON)
+t_engine_ltx_test_index_LDADD = $(LTX_TEST_LIBS)
+t_engine_ltx_test_index_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_index_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_merge_SOURCES = t/engine/ltx/test_merge.c $(LTX_TEST_COMMON)
+t_engine_ltx_test_merge_LDADD = $(LTX_TEST_LIBS)
+t_engine_ltx_test_merge_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_merge_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_dbfile_SOURCES = t/engine/ltx/test_dbfile.c $(LTX_TEST_COMMON)
+t_engine_ltx_test_dbfile_LDADD = $(LTX_TEST_LIBS)
+t_engine_ltx_test_dbfile_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_dbfile_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
