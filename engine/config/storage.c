@@ -1,4 +1,5 @@
 /* The store that a database's replica names. */
+#include "backends/url.h"
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 
@@ -31,21 +32,6 @@ static void replica_type(const ls_replica_config *r, char *type, size_t size) {
         *p = (char)tolower((unsigned char)*p);
     if (strcmp(type, "webdavs") == 0)
         snprintf(type, size, "webdav");
-}
-
-/* What stands behind "file:", without the query. A host stays as the first folder, as the
- * reference has it. NULL without memory. */
-static char *file_url_path(const char *url) {
-    const char *p = url + strlen("file:");
-    size_t len = strcspn(p, "?");
-
-    while (len > 1 && p[0] == '/' && p[1] == '/') {
-        p++;
-        len--;
-    }
-    if (len == 1 && *p == '/' && ls_has_prefix(url, "file://") && url[7] == '\0')
-        len = 0;
-    return strndup(p, len);
 }
 
 static ls_code file_path(const ls_replica_config *r, char **path, ls_err *err) {
