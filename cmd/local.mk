@@ -1,3 +1,12 @@
 # What every command-line program shares: options and help from tables, tables and JSON for output.
 LS_CMD_COMMON = cmd/options.c cmd/options.h cmd/program.c cmd/table.c cmd/table.h cmd/json.c \
 	cmd/json.h
+
+# The ltx program without its main().
+LS_CMD_LTX = cmd/ltx.c cmd/ltx.h cmd/ltx_apply.c cmd/ltx_checksum.c cmd/ltx_dump.c \
+	cmd/ltx_dump_view.c cmd/ltx_dump_view.h cmd/ltx_encode_db.c cmd/ltx_input.c \
+	cmd/ltx_input.h cmd/ltx_list.c cmd/ltx_show.c cmd/ltx_verify.c
+bin_PROGRAMS += ltx
+ltx_SOURCES = cmd/ltx_main.c $(LS_CMD_LTX) $(LS_CMD_COMMON)
+ltx_LDADD = $(LS_LIBS)
+ltx_LDFLAGS = $(AM_LDFLAGS) -static

@@ -3,8 +3,9 @@
 A script begins with
     import os, sys
     sys.dont_write_bytecode = True
-    sys.path.insert(0, os.path.join(os.environ["LS_SRC"], "t"))
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     import tap
+and may also be run by hand in the build folder.
 """
 
 import atexit
@@ -17,8 +18,8 @@ import sys
 import tempfile
 import time
 
-SRC = os.environ.get("LS_SRC", ".")
-BUILD = os.environ.get("LS_BUILD", ".")
+SRC = os.environ.get("LS_SRC", os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+BUILD = os.environ.get("LS_BUILD", os.getcwd())
 VECTORS = os.environ.get("LS_VECTORS", os.path.join(SRC, "t", "vectors"))
 CI = os.environ.get("CI") == "true"
 

@@ -9,3 +9,8 @@ t_cmd_test_output_SOURCES = t/cmd/test_output.c $(LS_CMD_COMMON)
 t_cmd_test_output_LDADD = $(LS_TEST_LIBS)
 t_cmd_test_output_LDFLAGS = $(AM_LDFLAGS) -static
 t_cmd_test_output_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+# The ltx program, against recorded runs of the Go tool and files of the Go library.
+LTX_TESTS = t/cmd/ltx_apply.t t/cmd/ltx_cli.t t/cmd/ltx_dump.t t/cmd/ltx_encode.t t/cmd/ltx_files.t
+TAP_TESTS += $(LTX_TESTS)
+EXTRA_DIST += $(LTX_TESTS)
