@@ -18,3 +18,4 @@ EXTRA_DIST += t/install.t t/style.t
 if !SANITIZED
 TAP_TESTS += t/install.t t/style.t
 endif
+include t/bench/local.mk

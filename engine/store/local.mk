@@ -1,7 +1,1 @@
-nobase_pkginclude_HEADERS += engine/store/store.h
-liblitestream_la_SOURCES += \
-	engine/store/entry.c \
-	engine/store/final.c \
-	engine/store/internal.h \
-	engine/store/store.c \
-	engine/store/watch.c
+nobase_pkginclude_HEADERS += engine/store/store.h 
