@@ -9,6 +9,7 @@ include t/engine/config/local.mk
 include t/engine/store/local.mk
 include t/backends/local.mk
 include t/cmd/local.mk
+include t/tui/local.mk
 include t/fuzz/local.mk
 include t/peer/local.mk
 include t/support/local.mk

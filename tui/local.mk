@@ -1,0 +1,8 @@
+# litestream-tui: everything but main() is linked into its tests too.
+LS_TUI = tui/app.c tui/canvas.c tui/canvas.h tui/list.c tui/list.h tui/request.c tui/request.h \
+	tui/source.c tui/source.h tui/view.h tui/view_files.c tui/view_help.c tui/view_pages.c
+bin_PROGRAMS += litestream-tui
+litestream_tui_SOURCES = tui/main.c tui/term.c tui/term.h $(LS_TUI) $(LS_CMD_COMMON)
+litestream_tui_CPPFLAGS = $(AM_CPPFLAGS) $(NCURSES_CFLAGS)
+litestream_tui_LDADD = $(LS_LIBS) $(NCURSES_LIBS)
+litestream_tui_LDFLAGS = $(AM_LDFLAGS) -static
