@@ -101,6 +101,11 @@ void ls_json_uint(ls_json *j, const char *key, uint64_t value) {
     fprintf(j->out, "%" PRIu64, value);
 }
 
+void ls_json_raw(ls_json *j, const char *key, const char *text) {
+    begin_value(j, key);
+    fputs(text, j->out);
+}
+
 void ls_json_bool(ls_json *j, const char *key, bool value) {
     begin_value(j, key);
     fputs(value ? "true" : "false", j->out);

@@ -28,6 +28,7 @@ void ls_json_array_end(ls_json *j);
 void ls_json_str(ls_json *j, const char *key, const char *value); /* value NULL: null */
 void ls_json_int(ls_json *j, const char *key, int64_t value);
 void ls_json_uint(ls_json *j, const char *key, uint64_t value);
+void ls_json_raw(ls_json *j, const char *key, const char *text); /* a number as it is */
 void ls_json_bool(ls_json *j, const char *key, bool value);
 
 /* The line break behind the outermost value. */

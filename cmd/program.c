@@ -53,7 +53,7 @@ void ls_help_program(const ls_program *program, FILE *out) {
             program->about, program->name);
     for (const ls_command *const *c = program->commands; *c != NULL; c++) {
         if (!(*c)->hidden)
-            fprintf(out, "\t%-*s %s%s\n", (int)width, (*c)->name, (*c)->summary,
+            fprintf(out, "\t%-*s%s%s\n", (int)width + 3, (*c)->name, (*c)->summary,
                     (*c)->run == NULL ? " (not in this version)" : "");
     }
     fprintf(out, "\nMore about a command: %s <command> -help\n", program->name);

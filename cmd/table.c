@@ -21,20 +21,16 @@ static size_t text_width(const char *text) {
     return n;
 }
 
-static void blank_controls(char *text) {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-    }
+static void write_cell(const char *text, FILE *out) {
+    for (; *text != '\0'; text++)
+        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
 }
 
 ls_code ls_table_row(ls_table *t, ls_err *err, const char *const *cells) {
     for (int i = 0; i < t->cols; i++) {
-        size_t start = t->cells.len;
         ls_code rc = ls_buf_add(&t->cells, cells[i], strlen(cells[i]) + 1, err);
         if (rc != LS_OK)
             return ls_wrap(err, "table");
-        blank_controls(t->cells.data + start);
         size_t w = text_width(cells[i]);
         if (w > t->width[i])
             t->width[i] = w;
@@ -49,7 +45,8 @@ static const char *write_row(const ls_table *t, const char *cell, FILE *out) {
     for (int i = 0; i < t->cols; i++) {
         size_t len = strlen(cell);
         if (len > 0) {
-            fprintf(out, "%*s%s", (int)blanks, "", cell);
+            fprintf(out, "%*s", (int)blanks, "");
+            write_cell(cell, out);
             blanks = 0;
         }
         blanks += t->width[i] + GAP - text_width(cell);
@@ -66,4 +63,43 @@ void ls_table_write(const ls_table *t, FILE *out) {
         return;
     for (const char *cell = t->cells.data; cell < end;)
         cell = write_row(t, cell, out);
+}
+
+static const char *write_object(const ls_table *t, const char *cell, ls_json *j,
+                                const char *const *keys, unsigned numbers) {
+    ls_json_object(j, NULL);
+    for (int i = 0; i < t->cols; i++) {
+        if (((numbers >> i) & 1) != 0)
+            ls_json_raw(j, keys[i], cell);
+        else
+            ls_json_str(j, keys[i], cell);
+        cell += strlen(cell) + 1;
+    }
+    ls_json_object_end(j);
+    return cell;
+}
+
+void ls_table_json(const ls_table *t, ls_json *j, const char *key, const char *const *keys,
+                   unsigned numbers) {
+    const char *end = t->cells.data + t->cells.len;
+    const char *cell = t->cells.data;
+
+    for (int i = 0; i < t->cols; i++)
+        cell += strlen(cell) + 1;
+    ls_json_array(j, key);
+    while (cell < end)
+        cell = write_object(t, cell, j, keys, numbers);
+    ls_json_array_end(j);
+}
+
+void ls_table_print(const ls_table *t, bool json, const char *const *keys, unsigned numbers) {
+    ls_json j;
+
+    if (!json) {
+        ls_table_write(t, stdout);
+        return;
+    }
+    ls_json_init(&j, stdout);
+    ls_table_json(t, &j, NULL, keys, numbers);
+    ls_json_end(&j);
 }

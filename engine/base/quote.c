@@ -30,7 +30,9 @@ size_t ls_utf8_decode(const char *text, size_t len, uint32_t *rune) {
     return size;
 }
 
-/* Characters from 0x80 on that show nothing of their own: blanks, formats, private use. Sorted. */
+/* Characters from 0x80 on that show nothing of their own: blanks, formats, private use, and the
+ * planes that hold none. Sorted. What is unassigned within a script passes: its list would change
+ * with each version of Unicode. */
 static const struct {
     uint32_t first;
     uint32_t last;
@@ -40,7 +42,7 @@ static const struct {
     {0x180e, 0x180e},   {0x2000, 0x200f},   {0x2028, 0x202f},    {0x205f, 0x206f},
     {0x3000, 0x3000},   {0xd800, 0xf8ff},   {0xfdd0, 0xfdef},    {0xfeff, 0xfeff},
     {0xfff0, 0xfffb},   {0xfffe, 0xffff},   {0x110bd, 0x110bd},  {0x1bca0, 0x1bca3},
-    {0x1d173, 0x1d17a}, {0xe0000, 0xe00ff}, {0xe01f0, 0x10ffff},
+    {0x1d173, 0x1d17a}, {0x40000, 0xe00ff}, {0xe01f0, 0x10ffff},
 };
 
 bool ls_rune_printable(uint32_t rune) {

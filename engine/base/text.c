@@ -272,7 +272,7 @@ ls_code ls_time_parse(const char *text, int64_t *ms, ls_err *err) {
 char *ls_time_format(int64_t ms, bool with_ms, char *buf, size_t size) {
     const int64_t day_ms = INT64_C(86400000);
     int64_t days = ms / day_ms - (ms % day_ms < 0 ? 1 : 0);
-    int rest = (int)(ms - days * day_ms);
+    int rest = (int)(ms % day_ms + (ms % day_ms < 0 ? day_ms : 0));
     int64_t year;
     int month, day;
     date_from_days(days, &year, &month, &day);

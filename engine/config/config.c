@@ -43,6 +43,7 @@ void ls_config_done(ls_config *c) {
         db_done(&c->dbs[i]);
     free(c->dbs);
     free(c->exec);
+    free(c->log_level_text);
     *c = (ls_config){0};
 }
 
@@ -147,6 +148,26 @@ static ls_code make_dbs(maker *m, ls_config *c) {
     return rc;
 }
 
+/* Settings whose absence an operator would notice too late. */
+static void note_later(const ls_raw_top *top, ls_config *c) {
+    const struct {
+        const char *key;
+        bool used;
+    } keys[LS_CONFIG_LATER_MAX] = {
+        {"addr", top->addr.set && top->addr.str[0] != '\0'},
+        {"mcp-addr", top->mcp_addr.set && top->mcp_addr.str[0] != '\0'},
+        {"socket.enabled", top->socket_enabled.set && top->socket_enabled.num != 0},
+        {"heartbeat-url", top->heartbeat_url.set && top->heartbeat_url.str[0] != '\0'},
+        {"validation.interval", top->validation_interval.set && top->validation_interval.num > 0},
+        {"verify-compaction", top->verify_compaction.set && top->verify_compaction.num != 0},
+    };
+
+    for (size_t i = 0; i < LS_CONFIG_LATER_MAX; i++) {
+        if (keys[i].used)
+            c->later[c->n_later++] = keys[i].key;
+    }
+}
+
 static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
     maker m = {.top = top, .err = err};
 
@@ -157,7 +178,10 @@ static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
         c->log_level_set = ls_level_parse(top->log_level.str, &c->log_level);
     if (top->log_type.set && strcmp(top->log_type.str, "json") == 0)
         c->log_format = LS_LOG_JSON;
+    note_later(top, c);
     ls_code rc = copy_text(&m, &top->exec, &c->exec);
+    if (rc == LS_OK)
+        rc = copy_text(&m, &top->log_level, &c->log_level_text);
     return rc == LS_OK ? make_dbs(&m, c) : rc;
 }
 

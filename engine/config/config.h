@@ -35,6 +35,8 @@ typedef struct ls_db_config {
     ls_replica_config replica;
 } ls_db_config;
 
+#define LS_CONFIG_LATER_MAX 8
+
 typedef struct ls_config {
     ls_db_config *dbs;
     size_t n_dbs;
@@ -45,6 +47,9 @@ typedef struct ls_config {
     int64_t shutdown_sync_timeout;  /* ns; 30 s */
     int64_t shutdown_sync_interval; /* ns; 500 ms */
     char *exec;
+    char *log_level_text;                   /* as written; NULL: not */
+    const char *later[LS_CONFIG_LATER_MAX]; /* keys in use that this version passes over; static */
+    size_t n_later;
 } ls_config;
 
 /* Everything at its default, no databases. */

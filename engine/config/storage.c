@@ -1,4 +1,5 @@
 /* The store that a database's replica names. */
+#include "backends/url.h"
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define TYPE_MAX 24
 
@@ -22,7 +24,7 @@ static bool is_type(const char *type) {
 
 /* A URL's scheme goes first, then type, then "file". */
 static void replica_type(const ls_replica_config *r, char *type, size_t size) {
-    if (r->url == NULL || (!ls_is_url(r->url) && !ls_has_prefix(r->url, "file:"))) {
+    if (r->url == NULL || (!ls_is_url(r->url) && strncasecmp(r->url, "file:", 5) != 0)) {
         snprintf(type, size, "%s", r->type == NULL ? "file" : r->type);
         return;
     }
@@ -33,29 +35,12 @@ static void replica_type(const ls_replica_config *r, char *type, size_t size) {
         snprintf(type, size, "webdav");
 }
 
-/* What stands behind "file:", without the query. A host stays as the first folder, as the
- * reference has it. NULL without memory. */
-static char *file_url_path(const char *url) {
-    const char *p = url + strlen("file:");
-    size_t len = strcspn(p, "?");
-
-    while (len > 1 && p[0] == '/' && p[1] == '/') {
-        p++;
-        len--;
-    }
-    if (len == 1 && *p == '/' && ls_has_prefix(url, "file://") && url[7] == '\0')
-        len = 0;
-    return strndup(p, len);
-}
-
-static ls_code file_path(const ls_replica_config *r, char **path, ls_err *err) {
-    char *text;
-
+static ls_code check_file(const ls_replica_config *r, ls_err *err) {
     if (r->url != NULL && r->path != NULL) {
         (void)ls_fail(err, LS_ECONFIG, "cannot specify url & path for file replica");
         return ls_hint(err, "keep one of them");
     }
-    if (r->url != NULL && !ls_has_prefix(r->url, "file:")) {
+    if (r->url != NULL && strncasecmp(r->url, "file:", 5) != 0) {
         (void)ls_fail(err, LS_ECONFIG, "replica url scheme required: %s", r->url);
         return ls_hint(err, "write file://%s%s, or a path instead of the url",
                        r->url[0] == '/' ? "" : "/", r->url);
@@ -64,11 +49,24 @@ static ls_code file_path(const ls_replica_config *r, char **path, ls_err *err) {
         return ls_fail(err, LS_ECONFIG,
                        "replica path cannot be a url, please use the 'url' field instead: %s",
                        r->path);
-    text = r->url != NULL ? file_url_path(r->url) : strdup(r->path == NULL ? "" : r->path);
-    if (text == NULL)
-        return ls_fail(err, LS_ENOMEM, "out of memory");
-    ls_code rc = text[0] == '\0' ? ls_fail(err, LS_ECONFIG, "file replica path required")
-                                 : ls_path_expand(text, path, err);
+    return LS_OK;
+}
+
+static ls_code file_path(const ls_replica_config *r, char **path, ls_err *err) {
+    char *text = NULL;
+
+    ls_code rc = check_file(r, err);
+    if (rc == LS_OK && r->url != NULL)
+        rc = ls_url_file_path(r->url, &text, err);
+    if (rc != LS_OK)
+        return rc;
+    /* "file://" is the root, which no one means. */
+    if (r->url != NULL ? strcmp(text, "/") == 0 : r->path == NULL) {
+        (void)ls_fail(err, LS_ECONFIG, "file replica path required");
+        rc = ls_hint(err, "write file:///backup/folder");
+    } else {
+        rc = ls_path_expand(text == NULL ? r->path : text, path, err);
+    }
     free(text);
     return rc;
 }
@@ -120,6 +118,6 @@ ls_code ls_config_storage(const ls_db_config *db, ls_storage **s, ls_err *err) {
         return open_file(db, s, err);
     if (!is_type(type))
         return unknown_type(type, err);
-    (void)ls_fail(err, LS_EUNSUPPORTED, "%s replica: not part of this version yet", type);
-    return ls_hint(err, "this version replicates to folders: replica: {path: /backup/folder}");
+    (void)ls_fail(err, LS_EUNSUPPORTED, "%s replicas are not part of this build", type);
+    return ls_hint(err, "this build stores replicas in folders: replica: {path: /backup/folder}");
 }

@@ -205,6 +205,9 @@ static void go_on_behind(ls_db *db, ls_txid last, const char *why) {
 ls_code chain_load(ls_db *db, ls_err *err) {
     db->chain = (chain){0};
     db->file_page_size = 0;
+    if (db->rebase) {
+        return LS_OK; /* nothing local counts: the next file is a full one */
+    }
     ls_txid damaged_max = 0;
     local_file newest = {0};
     bool damaged = true;

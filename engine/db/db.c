@@ -182,5 +182,6 @@ ls_code ls_db_rebase(ls_db *db, ls_txid max, const char *reason, ls_err *err) {
     db->rebase = true;
     db->rebase_max = max;
     full_because(db, "%s", reason);
-    return LS_OK;
+    atomic_store(&db->txid, max);
+    return local_remove_all(db, err);
 }

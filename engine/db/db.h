@@ -71,8 +71,8 @@ LS_MUST ls_code ls_db_perm(const ls_db *db, ls_perm *perm, ls_err *err);
 LS_MUST char *ls_db_ltx_path(const ls_db *db, int level, ls_txid min, ls_txid max);
 
 /* Tells capture that the replica's newest TXID is max and that the chain cannot be continued from
- * the local files (replica ahead, another lineage, or files missing): level 0 is emptied and the
- * next sync writes a full snapshot as max + 1. reason goes to the log. */
+ * the local files (replica ahead, another lineage, or files missing): level 0 is emptied, the
+ * position is max, and the next sync writes a full snapshot as max + 1. reason goes to the log. */
 LS_MUST ls_code ls_db_rebase(ls_db *db, ls_txid max, const char *reason, ls_err *err);
 
 /* Newest local level-0 TXID by file names alone, 0 if none; nothing is opened or verified. */

@@ -91,6 +91,8 @@ typedef struct local_file {
 } local_file;
 LS_MUST ls_code local_newest(const char *meta_path, int level, local_file *newest, ls_err *err);
 LS_MUST ls_code local_remove_others(ls_db *db, ls_txid keep, ls_err *err);
+/* Newest first: what a crash leaves is the beginning of the chain, never a chain with a hole. */
+LS_MUST ls_code local_remove_all(ls_db *db, ls_err *err);
 LS_MUST ls_code local_remove_tmp(const char *meta_path, ls_err *err);
 LS_MUST ls_code local_dir_make(ls_db *db, int level, ls_err *err);
 

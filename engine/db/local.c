@@ -91,6 +91,32 @@ ls_code local_remove_others(ls_db *db, ls_txid keep, ls_err *err) {
     return code;
 }
 
+/* Unlinks one level-0 file; *gone is set if there was none. */
+static ls_code remove_one(ls_db *db, ls_txid txid, bool *gone, ls_err *err) {
+    char *path = ls_db_ltx_path(db, 0, txid, txid);
+    if (path == NULL) {
+        return ls_fail(err, LS_ENOMEM, "remove ltx files");
+    }
+    ls_code code = LS_OK;
+    *gone = false;
+    if (unlink(path) != 0) {
+        *gone = errno == ENOENT || errno == ENOTDIR;
+        code = *gone ? LS_OK : ls_fail_errno(err, errno, "remove %s", path);
+    }
+    free(path);
+    return code;
+}
+
+ls_code local_remove_all(ls_db *db, ls_err *err) {
+    local_file newest;
+    ls_code code = local_newest(db->meta_path, 0, &newest, err);
+    bool gone = false;
+    for (ls_txid t = newest.max; code == LS_OK && t > 0 && !gone; t--) {
+        code = remove_one(db, t, &gone, err);
+    }
+    return code == LS_OK ? local_remove_others(db, 0, err) : code;
+}
+
 ls_code local_dir_make(ls_db *db, int level, ls_err *err) {
     char *dir = level_dir(db->meta_path, level);
     if (dir == NULL) {

@@ -19,20 +19,33 @@ LS_MUST ls_code ls_replica_new(ls_db *db, ls_storage *storage, const ls_log *log
                                ls_err *err);
 void ls_replica_free(ls_replica *r); /* NULL allowed */
 
+/* Reads from the store what the comparison needs; the part of ls_replica_check that may take long.
+ * May run beside ls_db_sync, not beside the other functions here. */
+LS_MUST ls_code ls_replica_probe(ls_replica *r, ls_err *err);
+
 /* Compares store and local files once; to be called, with the ls_db not in use elsewhere, until it
- * has succeeded, and again after an upload that found the store changed. A no-op afterwards. */
+ * has succeeded, and again after an upload that found the store changed. A no-op afterwards. Probes
+ * first unless that was done: after a probe only local files are read. */
 LS_MUST ls_code ls_replica_check(ls_replica *r, ls_err *err);
+
+/* Forgets what is known of the store: the next check compares anew. */
+void ls_replica_uncheck(ls_replica *r);
+
+bool ls_replica_probed(const ls_replica *r);
 bool ls_replica_checked(const ls_replica *r);
 
 typedef struct ls_replica_sync_result {
-    ls_txid txid;   /* newest on the replica */
-    int files;      /* uploaded by this call */
+    ls_txid txid; /* newest on the replica */
+    int files;    /* uploaded by this call */
     uint64_t bytes;
 } ls_replica_sync_result;
 
 /* Uploads what is missing up to upto (a TXID that is durable locally), pending snapshots first. May
  * run beside ls_db_sync. Needs a successful ls_replica_check before. An object that exists with the
- * same bytes counts as uploaded; with others it is LS_EDIVERGED. */
+ * same bytes counts as uploaded; with others it is LS_EDIVERGED, now and in every later call. Where
+ * the store lost the file before the first one to upload, or a local file is gone or damaged,
+ * nothing more is sent and the replica counts as not checked again: LS_EGAP. result is filled in
+ * either case and may be NULL. */
 LS_MUST ls_code ls_replica_sync(ls_replica *r, ls_txid upto, ls_replica_sync_result *result,
                                 ls_err *err);
 

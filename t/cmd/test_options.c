@@ -215,8 +215,8 @@ static void test_texts(void **state) {
     (void)state;
     char *text = captured(write_program_help);
     assert_string_equal(text, "prog is a test.\n\nUsage:\n\n\tprog <command> [arguments]\n\n"
-                              "The commands are:\n\n\tdemo  shows it\n"
-                              "\tlater comes (not in this version)\n\n"
+                              "The commands are:\n\n\tdemo    shows it\n"
+                              "\tlater   comes (not in this version)\n\n"
                               "More about a command: prog <command> -help\n");
     free(text);
     text = captured(write_command_help);

@@ -61,6 +61,29 @@ static void test_table_empty(void **state) {
     ls_table_done(&t);
 }
 
+static void test_table_json(void **state) {
+    static const char *const keys[] = {"path", "size"};
+    ls_err err = LS_ERR_INIT;
+    ls_table t;
+    ls_json j;
+    capture c;
+
+    (void)state;
+    ls_table_init(&t, 2);
+    assert_int_equal(LS_TABLE_ROW(&t, &err, "p", "s"), LS_OK);
+    begin(&c);
+    ls_json_init(&j, c.f);
+    ls_table_json(&t, &j, NULL, keys, 2);
+    expect(&c, "[]");
+    assert_int_equal(LS_TABLE_ROW(&t, &err, "a\nb", "12"), LS_OK);
+    begin(&c);
+    ls_json_init(&j, c.f);
+    ls_table_json(&t, &j, NULL, keys, 2);
+    ls_json_end(&j);
+    expect(&c, "[\n  {\n    \"path\": \"a\\nb\",\n    \"size\": 12\n  }\n]\n");
+    ls_table_done(&t);
+}
+
 static void test_json(void **state) {
     ls_json j;
     capture c;
@@ -127,8 +150,8 @@ static void test_json_lines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),      cmocka_unit_test(test_table_empty),
-        cmocka_unit_test(test_json),       cmocka_unit_test(test_json_utf8),
-        cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_table_json), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_utf8),  cmocka_unit_test(test_json_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

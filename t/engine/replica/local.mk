@@ -1,1 +1,7 @@
 # Tests of engine/replica.
+UNIT_TESTS += t/engine/replica/test_replica
+check_PROGRAMS += t/engine/replica/test_replica
+t_engine_replica_test_replica_SOURCES = t/engine/replica/test_replica.c t/support/dbkit.h
+t_engine_replica_test_replica_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
+t_engine_replica_test_replica_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_replica_test_replica_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -1,0 +1,244 @@
+/* litestream replicate: the daemon. */
+#include "cmd/litestream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct replicate_args {
+    ls_config_args config;
+    const char *exec;
+    const char *log_level;
+    bool restore_if_db_not_exists;
+    bool once;
+    bool force_snapshot;
+    bool enforce_retention;
+} replicate_args;
+
+static ls_code check_log_level(const char *value, ls_err *err) {
+    static const char *const names[] = {"trace", "debug", "info", "warn", "error", NULL};
+    ls_level level;
+
+    if (ls_level_parse(value, &level))
+        return LS_OK;
+    (void)ls_fail(err, LS_EINVALID, "unknown level");
+    const char *near = ls_nearest(value, names);
+    if (near != NULL)
+        return ls_hint(err, "did you mean %s?", near);
+    return ls_hint(err, "one of trace, debug, info, warn, error");
+}
+
+/* ---- what to replicate ---- */
+
+static ls_code from_arguments(const ls_invocation *in, ls_config *config, ls_err *err) {
+    const replicate_args *args = in->args;
+
+    if (in->n_pos == 1) {
+        (void)ls_fail(err, LS_EINVALID, "must specify at least one replica URL for %s", in->pos[0]);
+        return ls_hint(err, "litestream replicate %s file:///backup/folder", in->pos[0]);
+    }
+    if (args->config.config != NULL)
+        return ls_fail(err, LS_EINVALID, "cannot specify a replica URL and the -config flag");
+    for (int i = 1; i < in->n_pos; i++) {
+        if (in->pos[i][0] == '-')
+            return ls_fail(err, LS_EINVALID,
+                           "flag \"%s\" must be positioned before DB_PATH and REPLICA_URL "
+                           "arguments",
+                           in->pos[i]);
+    }
+    if (in->n_pos > 2) {
+        (void)ls_fail(err, LS_EINVALID,
+                      "multiple replicas on a single database are no longer supported");
+        return ls_hint(err, "give one replica URL");
+    }
+    return ls_config_add(config, in->pos[0], in->pos[1], err);
+}
+
+static ls_code read_config(const ls_invocation *in, ls_config *config, ls_err *err) {
+    const replicate_args *args = in->args;
+
+    if (in->n_pos == 0)
+        return ls_load_config(&args->config, config, err);
+    ls_config_init(config);
+    return from_arguments(in, config, err);
+}
+
+static ls_code check_flags(const replicate_args *args, const ls_config *config, ls_err *err) {
+    if (args->once && config->exec != NULL)
+        return ls_fail(err, LS_EINVALID, "cannot specify -once flag with -exec");
+    return config->exec == NULL ? LS_OK : ls_not_yet(err, "exec");
+}
+
+/* ---- before the start ---- */
+
+/* Settings that an operator counts on must not be passed over in silence. */
+static void warn_later(const ls_config *config, const ls_log *log) {
+    for (size_t i = 0; i < config->n_later; i++)
+        ls_log_write(log, LS_WARN, "setting is not part of this version yet and has no effect",
+                     LS_ATTRS(LS_STR("key", config->later[i])));
+}
+
+static ls_code restore_from(const ls_db_config *db, ls_storage *storage, ls_err *err) {
+    ls_restore_opts opts = {.output = db->path, .timestamp_ms = LS_NO_TIMESTAMP};
+    ls_restore_result result;
+
+    return ls_restore(storage, &opts, &result, err);
+}
+
+/* A missing database with restore-if-db-not-exists comes from its replica, if there is one. */
+static ls_code restore_missing(const ls_db_config *db, const ls_log *log, ls_err *err) {
+    const ls_attr *path = LS_ATTRS(LS_STR("path", db->path));
+    ls_storage *storage = NULL;
+    struct stat st;
+
+    if (stat(db->path, &st) == 0 || errno != ENOENT) {
+        ls_log_write(log, LS_INFO, "database exists, skipping restore", path);
+        return LS_OK;
+    }
+    if (!db->has_replica)
+        return ls_fail(err, LS_ECONFIG, "no replica configured for database: %s", db->path);
+    ls_log_write(log, LS_INFO, "attempting restore before replication", path);
+    ls_code rc = ls_config_storage(db, &storage, err);
+    if (rc != LS_OK)
+        return ls_wrap(err, "cannot create replica for restore: %s", db->path);
+    rc = restore_from(db, storage, err);
+    ls_storage_free(storage);
+    if (rc == LS_ENOBACKUP) {
+        ls_err_clear(err);
+        ls_log_write(log, LS_INFO, "no backup found, starting fresh", path);
+        return LS_OK;
+    }
+    if (rc != LS_OK)
+        return ls_wrap(err, "restore failed: %s", db->path);
+    ls_log_write(log, LS_INFO, "restore completed", path);
+    return LS_OK;
+}
+
+static ls_code restore_all(const ls_config *config, bool every, const ls_log *log, ls_err *err) {
+    ls_code rc = LS_OK;
+
+    for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++) {
+        const ls_db_config *db = &config->dbs[i];
+        if (db->path != NULL && (every || db->restore_if_db_not_exists))
+            rc = restore_missing(db, log, err);
+    }
+    return rc;
+}
+
+static ls_code announce(const ls_db_config *db, const ls_log *log, ls_err *err) {
+    ls_storage *storage = NULL;
+
+    ls_code rc = ls_config_storage(db, &storage, err);
+    if (rc != LS_OK)
+        return db->path == NULL ? rc : ls_wrap(err, "%s", db->path);
+    const char *url = ls_storage_url(storage);
+    ls_log_write(log, LS_INFO, "initialized db", LS_ATTRS(LS_STR("path", db->path)));
+    ls_log_write(log, LS_INFO, "replicating to",
+                 LS_ATTRS(LS_STR("type", ls_storage_type(storage)),
+                          LS_DUR("sync-interval", db->replica.sync_interval),
+                          LS_STR("path", ls_has_prefix(url, "file://") ? url + 7 : url)));
+    ls_storage_free(storage);
+    return LS_OK;
+}
+
+/* ---- the run ---- */
+
+static ls_code run_store(const ls_config *config, bool once, const ls_log *log, ls_err *err) {
+    ls_store *store = NULL;
+
+    ls_code rc = ls_store_new(config, log, &store, err);
+    for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++)
+        rc = announce(&config->dbs[i], log, err);
+    if (rc == LS_OK)
+        rc = once ? ls_store_once(store, err) : ls_store_run(store, err);
+    ls_store_free(store);
+    if (rc == LS_OK && once)
+        ls_log_write(log, LS_INFO, "one-shot replication complete", NULL);
+    return rc;
+}
+
+static ls_code replicate(const ls_invocation *in, ls_config *config, ls_err *err) {
+    const replicate_args *args = in->args;
+    const char *level = args->log_level != NULL ? args->log_level : config->log_level_text;
+    ls_log log = ls_config_log(config, args->log_level);
+
+    if (in->n_pos > 0 && level == NULL)
+        level = "INFO";
+    ls_log_write(
+        &log, LS_INFO, "litestream",
+        LS_ATTRS(LS_STR("version", ls_version()), LS_STR("level", level == NULL ? "" : level)));
+    warn_later(config, &log);
+    if (config->n_dbs == 0)
+        ls_log_write(&log, LS_ERROR, "no databases specified in configuration", NULL);
+    ls_code rc = restore_all(config, args->restore_if_db_not_exists, &log, err);
+    if (rc == LS_OK)
+        rc = run_store(config, args->once, &log, err);
+    if (rc == LS_OK)
+        ls_log_write(&log, LS_INFO, "litestream shut down", NULL);
+    return rc;
+}
+
+static ls_code run(const ls_invocation *in, ls_err *err) {
+    ls_config config;
+
+    ls_code rc = read_config(in, &config, err);
+    if (rc == LS_OK)
+        rc = check_flags(in->args, &config, err);
+    if (rc == LS_OK)
+        rc = replicate(in, &config, err);
+    ls_config_done(&config);
+    return rc;
+}
+
+#define FIELD(name) offsetof(replicate_args, name)
+
+static const ls_option options[] = {
+    LS_CONFIG_OPTIONS(replicate_args, config),
+    {.name = "log-level",
+     .type = LS_OPT_STRING,
+     .field = FIELD(log_level),
+     .arg = "LEVEL",
+     .help = "Least level that is logged: trace, debug, info, warn or error. Counts more than "
+             "LOG_LEVEL in the environment and the configuration.",
+     .check = check_log_level},
+    {.name = "restore-if-db-not-exists",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(restore_if_db_not_exists),
+     .help = "Restores each missing database from its replica first, if there is a backup."},
+    {.name = "once",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(once),
+     .help = "Captures and uploads every database once, then exits."},
+    {.name = "exec",
+     .type = LS_OPT_STRING,
+     .field = FIELD(exec),
+     .arg = "COMMAND",
+     .help = "Runs a command as a child and exits with it.",
+     .later = true},
+    {.name = "force-snapshot",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(force_snapshot),
+     .help = "With -once: also writes a snapshot.",
+     .later = true},
+    {.name = "enforce-retention",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(enforce_retention),
+     .help = "With -once: also deletes old snapshots.",
+     .later = true},
+    {0},
+};
+
+const ls_command ls_cmd_replicate = {
+    .name = "replicate",
+    .summary = "runs a server to replicate databases",
+    .usage = (const char *const[]){"[options]", "[options] DB_PATH REPLICA_URL", NULL},
+    .about = "The replicate command captures what is committed to the databases in the "
+             "configuration, or to one database, and uploads it, until it gets SIGINT or SIGTERM. "
+             "Then it syncs every database a last time; a second signal skips that.",
+    .options = options,
+    .examples = (const char *const[]){"litestream replicate",
+                                      "litestream replicate /path/to/db file:///backup/db", NULL},
+    .args_size = sizeof(replicate_args),
+    .run = run,
+};

@@ -1,0 +1,391 @@
+/* litestream restore: a database back from its replica. */
+#include "cmd/litestream.h"
+#include "cmd/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LEVELS 10
+
+typedef struct restore_args {
+    ls_config_args config;
+    const char *output;
+    const char *txid;
+    const char *timestamp;
+    const char *integrity;
+    const char *follow_interval;
+    int64_t parallelism;
+    bool if_db_not_exists;
+    bool if_replica_exists;
+    bool force;
+    bool json;
+    bool dry_run;
+    bool follow;
+} restore_args;
+
+/* What the arguments come to. */
+typedef struct request {
+    const restore_args *args;
+    ls_source source;
+    ls_restore_opts opts;
+    ls_log log;
+} request;
+
+static ls_cancel interrupted;
+
+static void on_signal(int sig) {
+    (void)sig;
+    ls_cancel_set(&interrupted);
+}
+
+/* The first signal ends the restore in good order, its unfinished file removed; the second kills.
+ */
+static void catch_signals(void) {
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    (void)sigaction(SIGINT, &sa, NULL);
+    (void)sigaction(SIGTERM, &sa, NULL);
+}
+
+static ls_code parse_integrity(const char *mode, ls_integrity *out, ls_err *err) {
+    static const char *const names[] = {"none", "quick", "full", NULL};
+
+    for (int i = 0; names[i] != NULL; i++) {
+        if (strcmp(mode, names[i]) == 0) {
+            *out = (ls_integrity)i;
+            return LS_OK;
+        }
+    }
+    (void)ls_fail(err, LS_EINVALID, "invalid -integrity-check value: %s", mode);
+    return ls_hint(err, "one of none, quick, full");
+}
+
+static ls_code parse_timestamp(const char *text, int64_t *ms, ls_err *err) {
+    ls_err inner = LS_ERR_INIT;
+
+    *ms = LS_NO_TIMESTAMP;
+    if (text == NULL || text[0] == '\0' || ls_time_parse(text, ms, &inner) == LS_OK)
+        return LS_OK;
+    (void)ls_fail(
+        err, LS_EINVALID,
+        "invalid -timestamp, must specify in ISO 8601 format (e.g. 2000-01-01T00:00:00Z)");
+    return ls_hint(err, "\"%.60s\" is no such time", text);
+}
+
+static ls_code parse_request(const restore_args *args, request *r, ls_err *err) {
+    r->args = args;
+    r->log = LS_LOG_DEFAULT;
+    r->opts = (ls_restore_opts){
+        .output = args->output,
+        .parallelism =
+            args->parallelism > 0 && args->parallelism < 1024 ? (int)args->parallelism : 0,
+        .force = args->force,
+        .cancel = &interrupted,
+    };
+    ls_code rc = parse_integrity(args->integrity, &r->opts.integrity, err);
+    if (rc == LS_OK)
+        rc = parse_timestamp(args->timestamp, &r->opts.timestamp_ms, err);
+    if (rc == LS_OK && args->txid != NULL)
+        rc = ls_txid_parse(args->txid, &r->opts.txid, err);
+    if (rc != LS_OK || args->txid == NULL || r->opts.timestamp_ms == LS_NO_TIMESTAMP)
+        return rc;
+    (void)ls_fail(err, LS_EINVALID, "cannot specify index & timestamp to restore");
+    return ls_hint(err, "give -txid or -timestamp, not both");
+}
+
+static ls_code open_source(const ls_invocation *in, request *r, ls_err *err) {
+    bool url = ls_is_url(in->pos[0]);
+
+    if (url && r->args->config.config == NULL && r->opts.output == NULL) {
+        (void)ls_fail(err, LS_EINVALID, "-o is required when restoring from a replica URL");
+        return ls_hint(err, "litestream restore -o /path/to/db %s", in->pos[0]);
+    }
+    ls_code rc = ls_source_open(in, &r->args->config, &r->source, err);
+    if (rc != LS_OK)
+        return rc;
+    if (r->source.db != NULL) {
+        r->log = ls_config_log(&r->source.config, NULL);
+        if (r->opts.output == NULL)
+            r->opts.output = r->source.db->path;
+    } else {
+        r->log = ls_config_log(&r->source.config, NULL);
+    }
+    /* Standard output belongs to the result. */
+    if (r->args->json || r->args->dry_run)
+        r->log.fd = 2;
+    return LS_OK;
+}
+
+/* ---- bounds in time ---- */
+
+static ls_code level_bounds(ls_storage *s, int level, int64_t *first, int64_t *last, ls_err *err) {
+    ls_storage_iter *it = NULL;
+    bool end = false;
+
+    ls_code rc = ls_storage_list(s, level, 0, &it, err);
+    while (rc == LS_OK && !end) {
+        ls_ltx_info f;
+        rc = ls_storage_iter_next(it, &f, &end, err);
+        if (rc != LS_OK || end)
+            break;
+        *first = *first == LS_NO_TIMESTAMP || f.created_ms < *first ? f.created_ms : *first;
+        *last = f.created_ms > *last ? f.created_ms : *last;
+    }
+    ls_storage_iter_free(it);
+    return rc;
+}
+
+/* From a URL, a time outside of what is there is an error: most likely the URL or the zone is
+ * wrong. */
+static ls_code check_bounds(const request *r, ls_err *err) {
+    int64_t first = LS_NO_TIMESTAMP, last = LS_NO_TIMESTAMP;
+    int64_t wanted = r->opts.timestamp_ms;
+    char a[32], b[32];
+    ls_code rc = LS_OK;
+
+    if (r->source.db != NULL || wanted == LS_NO_TIMESTAMP)
+        return LS_OK;
+    for (int level = 0; level < LEVELS && rc == LS_OK; level++)
+        rc = level_bounds(r->source.storage, level, &first, &last, err);
+    if (rc != LS_OK)
+        return ls_wrap(err, "created at");
+    if (first == LS_NO_TIMESTAMP) {
+        (void)ls_fail(err, LS_ENOBACKUP, "no backups found");
+        return ls_hint(err, "nothing is stored at %s", ls_storage_url(r->source.storage));
+    }
+    if (wanted >= first && wanted <= last)
+        return LS_OK;
+    (void)ls_fail(err, LS_ENOBACKUP, "timestamp does not exist");
+    return ls_hint(err, "the replica reaches from %s to %s",
+                   ls_time_format(first, true, a, sizeof a),
+                   ls_time_format(last, true, b, sizeof b));
+}
+
+/* ---- plan ---- */
+
+static ls_code collect_plan(const ls_plan *plan, ls_table *table, ls_err *err) {
+    ls_code rc =
+        LS_TABLE_ROW(table, err, "level", "file", "min_txid", "max_txid", "size", "timestamp");
+
+    for (size_t i = 0; i < plan->n && rc == LS_OK; i++) {
+        const ls_ltx_info *f = &plan->files[i];
+        char level[16], name[LS_LTX_NAME_SIZE], min[LS_TXID_SIZE], max[LS_TXID_SIZE], size[24],
+            time[32];
+        snprintf(level, sizeof level, "%d", f->level);
+        snprintf(size, sizeof size, "%" PRIu64, f->size);
+        rc = LS_TABLE_ROW(table, err, level, ls_ltx_name_format(f->min_txid, f->max_txid, name),
+                          ls_txid_format(f->min_txid, min), ls_txid_format(f->max_txid, max), size,
+                          ls_time_format(f->created_ms, false, time, sizeof time));
+    }
+    return rc;
+}
+
+static void print_plan_json(const request *r, const char *source, const char *min, const char *max,
+                            const ls_table *table) {
+    static const char *const keys[] = {"level",    "name", "min_txid",
+                                       "max_txid", "size", "timestamp"};
+    ls_json j;
+
+    ls_json_init(&j, stdout);
+    ls_json_object(&j, NULL);
+    ls_json_str(&j, "source", source);
+    ls_json_str(&j, "target_path", r->opts.output);
+    ls_json_str(&j, "replica", ls_storage_type(r->source.storage));
+    ls_json_str(&j, "min_txid", min);
+    ls_json_str(&j, "max_txid", max);
+    ls_table_json(table, &j, "files", keys, 1u << 0 | 1u << 4);
+    ls_json_object_end(&j);
+    ls_json_end(&j);
+}
+
+static void print_plan_text(const request *r, const char *source, const char *min, const char *max,
+                            const ls_table *table) {
+    printf("Restore plan:\n  source: %s\n  target: %s\n  replica: %s\n  txid range: %s - %s\n\n"
+           "Files to fetch:\n",
+           source, r->opts.output, ls_storage_type(r->source.storage), min, max);
+    ls_table_write(table, stdout);
+}
+
+static ls_code print_plan(const request *r, const char *source, ls_err *err) {
+    char min[LS_TXID_SIZE], max[LS_TXID_SIZE];
+    ls_plan plan = {0};
+    ls_table table;
+
+    ls_table_init(&table, 6);
+    ls_code rc = ls_plan_make(r->source.storage, r->opts.txid, r->opts.timestamp_ms, &plan, err);
+    if (rc == LS_OK)
+        rc = collect_plan(&plan, &table, err);
+    if (rc == LS_OK) {
+        ls_txid_format(plan.files[0].min_txid, min);
+        ls_txid_format(plan.files[plan.n - 1].max_txid, max);
+        if (r->args->json)
+            print_plan_json(r, source, min, max, &table);
+        else
+            print_plan_text(r, source, min, max, &table);
+    }
+    ls_table_done(&table);
+    ls_plan_done(&plan);
+    return rc;
+}
+
+/* ---- restore ---- */
+
+static void print_result(const request *r, const ls_restore_result *result, int64_t ns) {
+    char txid[LS_TXID_SIZE];
+    ls_json j;
+
+    if (!r->args->json)
+        return;
+    ls_json_init(&j, stdout);
+    ls_json_object(&j, NULL);
+    ls_json_str(&j, "db_path", r->opts.output);
+    ls_json_str(&j, "replica", ls_storage_type(r->source.storage));
+    ls_json_str(&j, "txid", ls_txid_format(result->txid, txid));
+    ls_json_int(&j, "duration_ms", ns / LS_MS);
+    ls_json_str(&j, "integrity_check", r->args->integrity);
+    ls_json_object_end(&j);
+    ls_json_end(&j);
+}
+
+static ls_code restore(const request *r, ls_err *err) {
+    ls_restore_result result;
+    int64_t start = ls_mono_ns(&ls_clock_system);
+
+    ls_code rc = ls_restore(r->source.storage, &r->opts, &result, err);
+    if (rc == LS_ENOBACKUP && r->args->if_replica_exists) {
+        ls_log_write(&r->log, LS_INFO, "no matching backups found", NULL);
+        return LS_OK;
+    }
+    if (rc != LS_OK)
+        return rc;
+    if (r->opts.integrity != LS_INTEGRITY_NONE)
+        ls_log_write(&r->log, LS_INFO, "post-restore integrity check passed",
+                     LS_ATTRS(LS_STR("replica", ls_storage_type(r->source.storage))));
+    print_result(r, &result, ls_mono_ns(&ls_clock_system) - start);
+    return LS_OK;
+}
+
+static bool output_exists(const request *r) {
+    struct stat st;
+
+    return r->args->if_db_not_exists && (stat(r->opts.output, &st) == 0 || errno != ENOENT);
+}
+
+static ls_code carry_out(const ls_invocation *in, request *r, ls_err *err) {
+    ls_code rc = open_source(in, r, err);
+
+    if (rc != LS_OK)
+        return rc;
+    if (output_exists(r)) {
+        ls_log_write(&r->log, LS_INFO, "database already exists, skipping", NULL);
+        return LS_OK;
+    }
+    rc = check_bounds(r, err);
+    if (rc != LS_OK)
+        return rc;
+    return r->args->dry_run ? print_plan(r, in->pos[0], err) : restore(r, err);
+}
+
+static ls_code run(const ls_invocation *in, ls_err *err) {
+    request r = {0};
+
+    ls_code rc = ls_one_positional(in, "database path or replica URL", err);
+    if (rc == LS_OK)
+        rc = parse_request(in->args, &r, err);
+    if (rc != LS_OK)
+        return rc;
+    catch_signals();
+    rc = carry_out(in, &r, err);
+    ls_source_done(&r.source);
+    return rc;
+}
+
+#define FIELD(name) offsetof(restore_args, name)
+
+static const ls_option options[] = {
+    {.name = "o",
+     .type = LS_OPT_STRING,
+     .field = FIELD(output),
+     .arg = "PATH",
+     .help = "Path of the restored database; needed with a replica URL, otherwise the database's "
+             "own path if not given."},
+    {.name = "txid",
+     .type = LS_OPT_STRING,
+     .field = FIELD(txid),
+     .arg = "TXID",
+     .help = "Restores up to this transaction, inclusive: 16 hexadecimal digits.",
+     .check = ls_check_txid},
+    {.name = "timestamp",
+     .type = LS_OPT_STRING,
+     .field = FIELD(timestamp),
+     .arg = "TIME",
+     .help = "Restores to the last transaction before this moment, such as 2000-01-01T00:00:00Z."},
+    {.name = "if-db-not-exists",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(if_db_not_exists),
+     .help = "Does nothing, successfully, if the output exists."},
+    {.name = "if-replica-exists",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(if_replica_exists),
+     .help = "Does nothing, successfully, if there is no backup to restore."},
+    {.name = "force",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(force),
+     .help = "Replaces an existing output and removes its -wal, -shm and -journal files."},
+    {.name = "dry-run",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(dry_run),
+     .help = "Prints which files would be read and writes nothing."},
+    {.name = "integrity-check",
+     .type = LS_OPT_STRING,
+     .field = FIELD(integrity),
+     .arg = "MODE",
+     .def = "none",
+     .help = "SQLite's check of the restored database: none, quick or full. A database that fails "
+             "is removed."},
+    {.name = "parallelism",
+     .type = LS_OPT_INT,
+     .field = FIELD(parallelism),
+     .arg = "N",
+     .def = "8",
+     .help = "Threads that decode pages, at most one for each processor."},
+    {.name = "json",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(json),
+     .help = "Prints JSON: {db_path, replica, txid, duration_ms, integrity_check}. The log goes to "
+             "standard error."},
+    {.name = "f",
+     .type = LS_OPT_BOOL,
+     .field = FIELD(follow),
+     .help = "Goes on applying changes after the restore.",
+     .later = true},
+    {.name = "follow-interval",
+     .type = LS_OPT_STRING,
+     .field = FIELD(follow_interval),
+     .arg = "DURATION",
+     .help = "Pause between looks for changes with -f.",
+     .later = true},
+    LS_CONFIG_OPTIONS(restore_args, config),
+    {0},
+};
+
+const ls_command ls_cmd_restore = {
+    .name = "restore",
+    .summary = "recovers database backup from a replica",
+    .usage = (const char *const[]){"[options] DB_PATH", "[options] REPLICA_URL", NULL},
+    .about = "The restore command rebuilds a database from its replica: as of the newest "
+             "transaction, of a given one, or of a moment. Nothing is printed on success.\n\n"
+             "The database is written to PATH.tmp and renamed when it is complete and on the disk; "
+             "a failure leaves nothing behind.",
+    .options = options,
+    .examples =
+        (const char *const[]){"litestream restore /path/to/db",
+                              "litestream restore -timestamp 2026-01-01T00:00:00Z /path/to/db",
+                              "litestream restore -o /tmp/db file:///backup/db",
+                              "litestream restore -dry-run -o /tmp/db file:///backup/db", NULL},
+    .args_size = sizeof(restore_args),
+    .run = run,
+};

@@ -1,0 +1,90 @@
+/* What the commands of litestream share: see litestream.h. */
+#include "cmd/litestream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *ls_default_config(void) {
+    const char *env = getenv("LITESTREAM_CONFIG");
+
+    return env != NULL && env[0] != '\0' ? env : LS_CONFIG_DEFAULT_PATH;
+}
+
+ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls_err *err) {
+    const char *path = args->config != NULL ? args->config : ls_default_config();
+
+    return ls_config_load(path, !args->no_expand_env, config, err);
+}
+
+ls_log ls_config_log(const ls_config *config, const char *level) {
+    const char *env = getenv("LOG_LEVEL");
+    ls_log log = {
+        .fd = config->log_stderr ? 2 : 1, .level = config->log_level, .format = config->log_format};
+
+    /* A bad value of the environment is no reason not to start. */
+    if (env != NULL && env[0] != '\0')
+        (void)ls_level_parse(env, &log.level);
+    if (level != NULL && level[0] != '\0')
+        (void)ls_level_parse(level, &log.level);
+    return log;
+}
+
+ls_code ls_one_positional(const ls_invocation *in, const char *what, ls_err *err) {
+    if (in->n_pos > 0 && in->pos[0][0] != '\0')
+        return ls_positionals_max(in, 1, err);
+    (void)ls_fail(err, LS_EINVALID, "%s required", what);
+    return ls_hint(err, "%s %s %s", in->program->name, in->command->name, in->command->usage[0]);
+}
+
+static ls_code find_db(const char *path, ls_source *source, ls_err *err) {
+    char *full = NULL;
+
+    ls_code rc = ls_path_expand(path, &full, err);
+    if (rc != LS_OK)
+        return rc;
+    source->db = ls_config_find(&source->config, full);
+    if (source->db == NULL) {
+        (void)ls_fail(err, LS_ENOTFOUND, "database not found in config: %s", full);
+        rc = ls_hint(err, "list the databases with: litestream databases");
+    }
+    free(full);
+    return rc;
+}
+
+static ls_code open_url(const ls_invocation *in, const ls_config_args *args, ls_source *source,
+                        ls_err *err) {
+    if (args->config != NULL) {
+        (void)ls_fail(err, LS_EINVALID, "cannot specify a replica URL and the -config flag");
+        return ls_hint(err, "give the database's path to use the configuration");
+    }
+    return ls_storage_open_url(in->pos[0], &source->storage, err);
+}
+
+ls_code ls_source_open(const ls_invocation *in, const ls_config_args *args, ls_source *source,
+                       ls_err *err) {
+    *source = (ls_source){0};
+    ls_config_init(&source->config);
+    if (ls_is_url(in->pos[0]))
+        return open_url(in, args, source, err);
+    ls_code rc = ls_load_config(args, &source->config, err);
+    if (rc == LS_OK)
+        rc = find_db(in->pos[0], source, err);
+    if (rc == LS_OK)
+        rc = ls_config_storage(source->db, &source->storage, err);
+    return rc;
+}
+
+void ls_source_done(ls_source *source) {
+    ls_storage_free(source->storage);
+    ls_config_done(&source->config);
+    *source = (ls_source){0};
+}
+
+ls_code ls_check_txid(const char *value, ls_err *err) {
+    uint64_t txid;
+
+    if (ls_hex64_parse(value, strlen(value), &txid) && txid > 0)
+        return LS_OK;
+    (void)ls_fail(err, LS_EINVALID, "invalid txid format");
+    return ls_hint(err, "a TXID is 16 hexadecimal digits, as litestream ltx -level all shows them");
+}

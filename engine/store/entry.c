@@ -1,0 +1,405 @@
+/*
+ * When the jobs of one database run.
+ *
+ * Capture: a notice marks the database; the first one after an idle interval is captured at once,
+ * a later one when monitor-interval has passed since the last capture that wrote something. One
+ * that found nothing puts off the next by milliseconds only, then by twice as long each time: the
+ * notice may have come before the commit was complete.
+ * Upload: at once when sync-interval has passed since the last one began, else when it has.
+ * Failures put off the next try twice as long each time. Timers run only while something waits.
+ */
+#include "engine/store/internal.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* ---- Failures ---- */
+
+static int64_t backoff(const ls_trouble *t, int64_t interval, int64_t max) {
+    int64_t pause = interval < LS_MS ? LS_MS : interval;
+    for (int i = 1; i < t->count && pause < max; i++) {
+        pause *= 2;
+    }
+    return pause < max ? pause : max;
+}
+
+/* Counts a failure; returns the pause before the next try. A lock that others hold is no failure
+ * until it lasts, and needs no longer pauses. */
+static int64_t note_failure(ls_entry *e, ls_trouble *t, const char *msg, int64_t interval,
+                            int64_t max, const ls_lane *lane) {
+    int64_t now = ls_store_now();
+    bool busy = lane->rc == LS_EBUSY;
+    t->count++;
+    int64_t pause = ls_store_jitter(e->store, backoff(t, interval, busy ? interval : max));
+    if (busy && t->count < LS_STORE_BUSY_TRIES) {
+        return pause;
+    }
+    if (t->logged == 0 || now - t->logged >= LS_STORE_LOG_NS) {
+        t->logged = now;
+        ls_log_err(e->store->log, LS_ERROR, msg, &lane->err,
+                   LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)),
+                                  LS_INT("consecutive_errors", t->count),
+                                  LS_DUR("backoff", pause)));
+    }
+    return pause;
+}
+
+/* Only a failure that was logged is told to be over. */
+static void note_success(ls_entry *e, ls_trouble *t, const char *msg) {
+    if (t->count > 0 && t->logged != 0) {
+        ls_log_write(
+            e->store->log, LS_INFO, msg,
+            LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)), LS_INT("failures", t->count)));
+    }
+    *t = (ls_trouble){0};
+}
+
+/* ---- Capture ---- */
+
+static void on_capture_timer(uv_timer_t *timer) { ls_entry_pump(timer->data); }
+
+static void on_checkpoint_timer(uv_timer_t *timer) {
+    ls_entry *e = timer->data;
+    e->dirty = true;
+    ls_entry_pump(e);
+}
+
+static void on_hold_timer(uv_timer_t *timer) {
+    ls_entry *e = timer->data;
+    e->fresh = e->hold = false;
+    ls_entry_pump(e);
+}
+
+static void on_poll_timer(uv_timer_t *timer) {
+    ls_entry *e = timer->data;
+    e->dirty = true;
+    ls_entry_pump(e);
+}
+
+/* Worker. Without local files the store may ask for another TXID to begin at than 1: before the
+ * first capture it is only looked whether there is a database at all. */
+static void capture_work(ls_entry *e, ls_lane *lane) {
+    struct stat st;
+    e->result = (ls_db_sync_result){0};
+    e->found = true;
+    if (e->fresh) {
+        e->found = stat(ls_db_path(e->db), &st) == 0 && st.st_size > 0;
+        e->result.missing = !e->found;
+        return;
+    }
+    lane->rc = ls_db_sync(e->db, &e->result, &lane->err);
+    e->found = !e->result.missing;
+}
+
+static void arm_poll(ls_entry *e) {
+    if (e->polling && !uv_is_active((uv_handle_t *)&e->poll_timer)) {
+        ls_entry_arm(&e->poll_timer, on_poll_timer, e->config->monitor_interval);
+    }
+}
+
+/* What the safety poll finds must have been told by a notice; our own writes cause some too. */
+static void judge_notices(ls_entry *e, bool by_poll) {
+    if (by_poll && e->result.files > 0 && e->notices == 0 && !e->polling) {
+        e->unnoticed = true;
+    }
+}
+
+static void captured(ls_entry *e, bool by_poll) {
+    note_success(e, &e->capture_trouble, "sync recovered");
+    judge_notices(e, by_poll);
+    int64_t now = ls_store_now();
+    if (e->result.more) {
+        e->dirty = true;
+        e->next_capture = now;
+        return;
+    }
+    if (e->result.files == 0) {
+        int64_t wait = e->empty_wait == 0 ? LS_STORE_EMPTY_NS : 2 * e->empty_wait;
+        e->empty_wait = wait < e->config->monitor_interval ? wait : e->config->monitor_interval;
+        e->next_capture = now + e->empty_wait;
+        return;
+    }
+    e->empty_wait = 0;
+    e->next_capture = e->capture_start + e->config->monitor_interval;
+    if (e->config->checkpoint_interval > 0 && !uv_is_active((uv_handle_t *)&e->checkpoint_timer)) {
+        ls_entry_arm(&e->checkpoint_timer, on_checkpoint_timer, e->config->checkpoint_interval);
+    }
+}
+
+static void capture_done(ls_entry *e, ls_lane *lane) {
+    bool by_poll = e->by_poll;
+    e->by_poll = false;
+    if (lane->rc != LS_OK) {
+        e->dirty = true;
+        e->next_capture = ls_store_now() + note_failure(e, &e->capture_trouble, "sync error",
+                                                        e->config->monitor_interval,
+                                                        LS_STORE_LOCAL_BACKOFF_NS, lane);
+    } else if (e->fresh && e->found && !e->hold) {
+        e->hold = e->wants_store = e->dirty = true;
+        ls_entry_arm(&e->hold_timer, on_hold_timer, LS_STORE_HOLD_NS);
+    } else {
+        captured(e, by_poll);
+        e->wants_store = e->wants_store || e->found;
+    }
+    ls_watch_entry(e);
+    arm_poll(e);
+}
+
+static void start_capture(ls_entry *e) {
+    int64_t now = ls_store_now();
+    if (now < e->next_capture) {
+        ls_entry_arm(&e->capture_timer, on_capture_timer, e->next_capture - now);
+        return;
+    }
+    if (now - e->capture_start > e->config->monitor_interval) {
+        e->empty_wait = 0;
+    }
+    (void)uv_timer_stop(&e->capture_timer);
+    e->dirty = false;
+    e->capture_start = now;
+    ls_lane_submit(&e->local, e->store->local, capture_work, capture_done);
+}
+
+/* ---- Comparison and upload ---- */
+
+static void on_remote_timer(uv_timer_t *timer) { ls_entry_pump(timer->data); }
+
+static void remote_failed(ls_entry *e, const ls_lane *lane) {
+    int64_t pause =
+        note_failure(e, &e->remote_trouble, "monitor error", e->config->replica.sync_interval,
+                     LS_STORE_REMOTE_BACKOFF_NS, lane);
+    e->next_remote = ls_store_now() + pause;
+}
+
+/* Worker. */
+static void probe_work(ls_entry *e, ls_lane *lane) {
+    lane->rc = ls_replica_probe(e->replica, &lane->err);
+}
+
+static void probe_done(ls_entry *e, ls_lane *lane) {
+    if (lane->rc != LS_OK) {
+        remote_failed(e, lane);
+        e->fresh = e->hold = false;
+    }
+}
+
+/* Worker: after the probe only local files are read. */
+static void check_work(ls_entry *e, ls_lane *lane) {
+    lane->rc = ls_replica_check(e->replica, &lane->err);
+}
+
+static void check_done(ls_entry *e, ls_lane *lane) {
+    if (lane->rc != LS_OK) {
+        ls_replica_uncheck(e->replica);
+        remote_failed(e, lane);
+    } else {
+        e->next_capture = 0;
+    }
+    e->fresh = e->hold = false;
+    e->dirty = true;
+}
+
+/* Worker. */
+static void upload_work(ls_entry *e, ls_lane *lane) {
+    lane->rc = ls_replica_sync(e->replica, e->upto, NULL, &lane->err);
+}
+
+/* The store or the local files are not what they were: it is resolved by comparing again. */
+static void compare_again(ls_entry *e, const ls_lane *lane) {
+    if (e->remote_trouble.count > 0) {
+        remote_failed(e, lane);
+        return;
+    }
+    e->remote_trouble.count = 1;
+    e->next_remote = 0;
+    ls_log_write(
+        e->store->log, LS_WARN, "replica is compared again",
+        LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)), LS_STR("reason", lane->err.msg)));
+}
+
+static void upload_done(ls_entry *e, ls_lane *lane) {
+    if (lane->rc == LS_OK) {
+        note_success(e, &e->remote_trouble, "replica sync recovered");
+    } else if (lane->rc == LS_EDIVERGED) {
+        e->diverged = true;
+        remote_failed(e, lane);
+    } else if (!ls_replica_checked(e->replica)) {
+        compare_again(e, lane);
+    } else {
+        remote_failed(e, lane);
+    }
+}
+
+static bool has_upload(const ls_entry *e) {
+    return ls_db_txid(e->db) > ls_replica_txid(e->replica);
+}
+
+static void start_upload(ls_entry *e, int64_t now) {
+    ls_txid local = ls_db_txid(e->db), there = ls_replica_txid(e->replica);
+    bool cut = local - there > LS_STORE_UPLOAD_BATCH;
+    e->upto = cut ? there + LS_STORE_UPLOAD_BATCH : local;
+    e->next_remote = cut ? now : now + e->config->replica.sync_interval;
+    ls_lane_submit(&e->remote, e->store->remote, upload_work, upload_done);
+}
+
+static void pump_remote(ls_entry *e) {
+    bool checked = ls_replica_checked(e->replica), probed = ls_replica_probed(e->replica);
+    if (e->remote.busy || !e->wants_store || e->diverged || (checked && !has_upload(e)) ||
+        (!checked && probed)) {
+        return;
+    }
+    int64_t now = ls_store_now();
+    if (now < e->next_remote) {
+        ls_entry_arm(&e->remote_timer, on_remote_timer, e->next_remote - now);
+        return;
+    }
+    (void)uv_timer_stop(&e->remote_timer);
+    if (checked) {
+        start_upload(e, now);
+    } else {
+        ls_lane_submit(&e->remote, e->store->remote, probe_work, probe_done);
+    }
+}
+
+static void pump_local(ls_entry *e) {
+    if (e->local.busy) {
+        return;
+    }
+    bool resolve = ls_replica_probed(e->replica) && !ls_replica_checked(e->replica);
+    if (resolve && !e->remote.busy) {
+        ls_lane_submit(&e->local, e->store->local, check_work, check_done);
+    } else if (e->dirty && !e->hold) {
+        start_capture(e);
+    }
+}
+
+void ls_entry_pump(ls_entry *e) {
+    if (e->store->stopping) {
+        ls_final_pump(e);
+    } else if (e->monitored) {
+        pump_local(e);
+        pump_remote(e);
+    }
+}
+
+/* ---- What wakes it ---- */
+
+void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns) {
+    uint64_t ms = ns <= 0 ? 1 : (uint64_t)(ns + LS_MS - 1) / LS_MS;
+    uv_update_time(timer->loop);
+    (void)uv_timer_start(timer, cb, ms, 0);
+}
+
+void ls_entry_notice(ls_entry *e) {
+    e->notices++;
+    e->dirty = true;
+    ls_entry_pump(e);
+}
+
+void ls_entry_polling(ls_entry *e, bool on) {
+    on = on || e->deaf;
+    if (e->polling && !on) {
+        (void)uv_timer_stop(&e->poll_timer);
+        e->dirty = true;
+    }
+    e->polling = on;
+    arm_poll(e);
+}
+
+void ls_entry_start(ls_entry *e) {
+    ls_watch_entry(e);
+    e->dirty = true;
+    ls_entry_pump(e);
+}
+
+static void remind_diverged(ls_entry *e) {
+    if (e->diverged && has_upload(e) &&
+        ls_store_now() - e->remote_trouble.logged >= LS_STORE_LOG_NS) {
+        remote_failed(e, &e->remote);
+    }
+}
+
+void ls_entry_safety(ls_entry *e) {
+    if (!e->monitored) {
+        return;
+    }
+    if (e->unnoticed && e->notices == 0 && !e->polling) {
+        e->deaf = true;
+        ls_entry_polling(e, true);
+        ls_log_write(e->store->log, LS_WARN, "file-change notices do not arrive, polling instead",
+                     LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)),
+                                    LS_DUR("interval", e->config->monitor_interval)));
+    }
+    e->unnoticed = false;
+    e->notices = 0;
+    e->by_poll = !e->dirty && !e->local.busy && e->capture_trouble.count == 0;
+    e->dirty = true;
+    remind_diverged(e);
+    ls_entry_pump(e);
+}
+
+/* ---- Life ---- */
+
+static ls_code open_db(ls_entry *e, ls_err *err) {
+    const ls_db_config *c = e->config;
+    ls_db_opts opts = ls_db_opts_default(c->path);
+    opts.meta_path = c->meta_path;
+    opts.busy_timeout = c->busy_timeout;
+    opts.checkpoint_interval = c->checkpoint_interval;
+    opts.min_checkpoint_page_n = c->min_checkpoint_page_n;
+    opts.truncate_page_n = c->truncate_page_n;
+    opts.max_sync_wal_bytes = c->max_sync_wal_bytes;
+    opts.log = e->store->log;
+    opts.cancel = &e->store->cancel;
+    return ls_db_new(&opts, &e->db, err);
+}
+
+ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, ls_err *err) {
+    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer, &e->poll_timer,
+                            &e->remote_timer};
+    e->store = store;
+    e->config = config;
+    e->monitored = config->monitor_interval > 0;
+    e->local.entry = e->remote.entry = e;
+    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+        (void)uv_timer_init(&store->loop, timers[i]);
+        timers[i]->data = e;
+    }
+    ls_storage *storage = NULL;
+    ls_code rc = open_db(e, err);
+    if (rc == LS_OK) {
+        rc = ls_config_storage(config, &storage, err);
+    }
+    if (rc == LS_OK) {
+        rc = ls_replica_new(e->db, storage, store->log, &e->replica, err);
+    }
+    ls_txid local = 0;
+    if (rc == LS_OK) {
+        rc = ls_db_local_txid(ls_db_meta_path(e->db), &local, err);
+    }
+    e->fresh = local == 0;
+    e->wants_store = local > 0;
+    return rc;
+}
+
+void ls_entry_quiet(ls_entry *e) {
+    (void)uv_timer_stop(&e->capture_timer);
+    (void)uv_timer_stop(&e->checkpoint_timer);
+    (void)uv_timer_stop(&e->hold_timer);
+    (void)uv_timer_stop(&e->poll_timer);
+    (void)uv_timer_stop(&e->remote_timer);
+}
+
+void ls_entry_close(ls_entry *e) {
+    uv_close((uv_handle_t *)&e->capture_timer, NULL);
+    uv_close((uv_handle_t *)&e->checkpoint_timer, NULL);
+    uv_close((uv_handle_t *)&e->hold_timer, NULL);
+    uv_close((uv_handle_t *)&e->poll_timer, NULL);
+    uv_close((uv_handle_t *)&e->remote_timer, NULL);
+}
+
+void ls_entry_done(ls_entry *e) {
+    ls_replica_free(e->replica);
+    ls_db_free(e->db);
+    free(e->wal);
+}

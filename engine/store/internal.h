@@ -1,0 +1,182 @@
+/*
+ * Inside engine/store: the loop, the databases with their two lanes, and the watched folders.
+ *
+ * Everything here but what says "worker" belongs to the loop thread. A lane runs one job at a time:
+ * the local lane has the ls_db (capture; comparison with local files), the remote lane the network
+ * (reading the store, upload). Jobs leave their outcome in their lane; it is looked at on the loop
+ * thread after the job has ended, so no field needs a lock.
+ */
+#ifndef LS_STORE_INTERNAL_H
+#define LS_STORE_INTERNAL_H
+
+#include "engine/base/pool.h"
+#include "engine/base/text.h"
+#include "engine/store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#define LS_STORE_LOCAL_WORKERS 2
+#define LS_STORE_REMOTE_WORKERS 4
+/* The net under notices: every database is looked at this often. */
+#define LS_STORE_SAFETY_NS (30 * LS_SEC)
+/* A failure that goes on is logged at most this often. */
+#define LS_STORE_LOG_NS (30 * LS_SEC)
+/* Longest pause after failures: of uploads, and of captures, which cost no one else anything. */
+#define LS_STORE_REMOTE_BACKOFF_NS (300 * LS_SEC)
+#define LS_STORE_LOCAL_BACKOFF_NS (30 * LS_SEC)
+/* A lock held by others is worth a line from this try on. */
+#define LS_STORE_BUSY_TRIES 5
+/* How long the first capture of a database without local files waits for the comparison with its
+ * store, which may ask for another TXID to begin at. */
+#define LS_STORE_HOLD_NS (2 * LS_SEC)
+/* First pause after a notice with nothing behind it: most likely a commit is being written. */
+#define LS_STORE_EMPTY_NS (2 * LS_MS)
+/* Files of one upload job: what is left goes into the next, behind other databases. */
+#define LS_STORE_UPLOAD_BATCH 64
+
+typedef struct ls_entry ls_entry;
+typedef struct ls_folder ls_folder;
+
+/* A place where one job of a database runs at a time. */
+typedef struct ls_lane {
+    ls_job job;
+    ls_entry *entry;
+    void (*work)(ls_entry *e, struct ls_lane *lane); /* worker: sets rc and err */
+    void (*done)(ls_entry *e, struct ls_lane *lane); /* loop */
+    struct ls_lane *next;                            /* in the queue of ended jobs */
+    bool busy;
+    ls_code rc;
+    ls_err err;
+} ls_lane;
+
+/* Failures in a row of one kind of work. */
+typedef struct ls_trouble {
+    int count;
+    int64_t logged; /* when, 0: never */
+} ls_trouble;
+
+struct ls_entry {
+    ls_store *store;
+    const ls_db_config *config;
+    ls_db *db;
+    ls_replica *replica;
+    bool monitored; /* monitor-interval > 0 */
+
+    /* capture */
+    ls_lane local;
+    uv_timer_t capture_timer, checkpoint_timer, hold_timer, poll_timer;
+    bool dirty;           /* something may be there to capture */
+    bool fresh;           /* no local files and the store was not asked yet: look first */
+    bool hold;            /* capture waits for the probe */
+    int64_t next_capture; /* not before */
+    int64_t capture_start;
+    int64_t empty_wait; /* last pause after a capture that found nothing */
+    ls_trouble capture_trouble;
+    ls_db_sync_result result; /* of the last capture */
+    bool found;               /* the database exists: outcome of looking */
+
+    /* upload */
+    ls_lane remote;
+    uv_timer_t remote_timer;
+    bool wants_store;    /* there is something to upload, or to begin after */
+    int64_t next_remote; /* not before */
+    ls_txid upto;        /* of the running upload */
+    ls_trouble remote_trouble;
+    bool diverged; /* uploads have stopped */
+
+    /* notices */
+    char *wal;      /* what the watch was set for */
+    bool unwatched; /* a folder of it has no watch: of the check that runs */
+    bool polling;   /* no watch: looked at each monitor-interval */
+    bool watch_warned;
+    bool deaf;        /* notices were found not to arrive */
+    bool by_poll;     /* the running capture was asked for by the safety poll only */
+    bool unnoticed;   /* the safety poll found what no notice had told */
+    uint64_t notices; /* since the last safety poll */
+
+    /* last sync */
+    bool finished;
+    int attempts;
+    int64_t final_start, final_next;
+};
+
+struct ls_store {
+    const ls_config *config;
+    const ls_log *log;
+    ls_entry *entries;
+    size_t n;
+    ls_pool *local, *remote;
+
+    uv_loop_t loop;
+    bool loop_open, wake_open;
+    uv_async_t wake;
+    uv_timer_t safety;
+    uv_signal_t sigint, sigterm, sighup;
+    pthread_mutex_t mutex; /* guards ended */
+    ls_lane *ended, **ended_tail;
+    atomic_bool stop;
+
+    ls_folder **folders; /* sorted by path */
+    size_t n_folders, cap_folders;
+
+    bool stopping; /* last syncs are under way */
+    bool skip;     /* and are to be cut short */
+    int64_t deadline;
+    size_t unfinished;
+    ls_cancel cancel;
+    uint64_t random;
+    ls_err first_err; /* of a last sync */
+};
+
+int64_t ls_store_now(void); /* monotonic ns */
+
+/* A number in [ns * 3/4, ns * 5/4): so that many databases do not try again in step. */
+int64_t ls_store_jitter(ls_store *store, int64_t ns);
+
+/* Gives a lane a job. */
+void ls_lane_submit(ls_lane *lane, ls_pool *pool, void (*work)(ls_entry *, ls_lane *),
+                    void (*done)(ls_entry *, ls_lane *));
+
+/* Attributes of every record about a database. */
+#define LS_ENTRY_ATTRS(e, ...)                                                                     \
+    LS_ATTRS(LS_STR("system", "store"), LS_STR("db", ls_path_base(ls_db_path((e)->db))),           \
+             __VA_ARGS__)
+
+/* ---- entry.c: when the jobs of a database run ---- */
+
+LS_MUST ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config,
+                              ls_err *err);
+void ls_entry_start(ls_entry *e);  /* the first look at it */
+void ls_entry_notice(ls_entry *e); /* its files changed */
+void ls_entry_safety(ls_entry *e); /* the safety poll */
+void ls_entry_pump(ls_entry *e);   /* starts what may run now, arms timers for what may later */
+void ls_entry_polling(ls_entry *e, bool on);
+void ls_entry_quiet(ls_entry *e); /* stops its timers */
+void ls_entry_close(ls_entry *e); /* closes its handles; memory stays until the loop ran */
+void ls_entry_done(ls_entry *e);  /* frees what it owns */
+
+/* A timer that fires after ns, at least 1 ms. */
+void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns);
+
+/* ---- watch.c: folders ---- */
+
+/* Watches the folders of the configured path and of the real log. Sets e->polling where one cannot
+ * be watched. */
+void ls_watch_entry(ls_entry *e);
+/* Starts watches that could not be, or whose folder is another one now. */
+void ls_watch_check(ls_store *store);
+void ls_watch_close(ls_store *store); /* closes the handles */
+void ls_watch_free(ls_store *store);  /* after the loop ran */
+
+/* ---- final.c: one straight sync of a database, and the end of a run ---- */
+
+/* Worker: compares, captures all, uploads all. *missing: there is no database. */
+LS_MUST ls_code ls_entry_sync_all(ls_entry *e, bool *missing, ls_err *err);
+void ls_final_begin(ls_store *store);
+void ls_final_skip(ls_store *store);
+void ls_final_pump(ls_entry *e);
+
+#endif

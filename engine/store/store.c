@@ -1,0 +1,338 @@
+/*
+ * The loop: signals, the safety poll, and jobs that come back from the pools.
+ */
+#include "engine/store/internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int64_t ls_store_now(void) { return ls_mono_ns(&ls_clock_system); }
+
+int64_t ls_store_jitter(ls_store *store, int64_t ns) {
+    uint64_t x = store->random; /* xorshift64: never 0 */
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    store->random = x;
+    int64_t quarter = ns / 4;
+    return quarter == 0 ? ns : ns - quarter + (int64_t)(x % (uint64_t)(2 * quarter));
+}
+
+/* ---- Jobs ---- */
+
+/* Worker: does the work and queues the lane for the loop. */
+static void lane_run(ls_job *job) {
+    ls_lane *lane = (ls_lane *)(void *)job; /* its first member */
+    ls_store *store = lane->entry->store;
+    lane->work(lane->entry, lane);
+    (void)pthread_mutex_lock(&store->mutex);
+    lane->next = NULL;
+    *store->ended_tail = lane;
+    store->ended_tail = &lane->next;
+    (void)uv_async_send(&store->wake);
+    (void)pthread_mutex_unlock(&store->mutex);
+}
+
+void ls_lane_submit(ls_lane *lane, ls_pool *pool, void (*work)(ls_entry *, ls_lane *),
+                    void (*done)(ls_entry *, ls_lane *)) {
+    lane->busy = true;
+    lane->work = work;
+    lane->done = done;
+    lane->rc = LS_OK;
+    ls_err_clear(&lane->err);
+    lane->job = (ls_job){.run = lane_run};
+    ls_pool_submit(pool, &lane->job);
+}
+
+static void on_wake(uv_async_t *wake) {
+    ls_store *store = wake->data;
+    (void)pthread_mutex_lock(&store->mutex);
+    ls_lane *lane = store->ended;
+    store->ended = NULL;
+    store->ended_tail = &store->ended;
+    (void)pthread_mutex_unlock(&store->mutex);
+    while (lane != NULL) {
+        ls_lane *next = lane->next;
+        lane->busy = false;
+        lane->done(lane->entry, lane);
+        ls_entry_pump(lane->entry);
+        lane = next;
+    }
+    if (atomic_load(&store->stop)) {
+        ls_final_begin(store);
+    }
+}
+
+/* ---- Signals and the safety poll ---- */
+
+static void on_stop_signal(uv_signal_t *handle, int signum) {
+    ls_store *store = handle->data;
+    if (store->stopping) {
+        ls_final_skip(store);
+        return;
+    }
+    ls_log_write(store->log, LS_INFO, "signal received, litestream shutting down",
+                 LS_ATTRS(LS_STR("signal", signum == SIGINT ? "interrupt" : "terminated")));
+    ls_final_begin(store);
+}
+
+static void on_hangup(uv_signal_t *handle, int signum) {
+    const ls_store *store = handle->data;
+    (void)signum;
+    ls_log_write(store->log, LS_INFO,
+                 "hangup signal ignored: restart litestream to read its configuration again", NULL);
+}
+
+static void on_safety(uv_timer_t *timer) {
+    ls_store *store = timer->data;
+    ls_watch_check(store);
+    for (size_t i = 0; i < store->n; i++) {
+        ls_entry_safety(&store->entries[i]);
+    }
+}
+
+static ls_code start_signals(ls_store *store, ls_err *err) {
+    int rc = uv_signal_start(&store->sigint, on_stop_signal, SIGINT);
+    if (rc == 0) {
+        rc = uv_signal_start(&store->sigterm, on_stop_signal, SIGTERM);
+    }
+    if (rc == 0) {
+        rc = uv_signal_start(&store->sighup, on_hangup, SIGHUP);
+    }
+    return rc == 0 ? LS_OK : ls_fail_errno(err, -rc, "handle signals");
+}
+
+/* ---- Making it ---- */
+
+static ls_code open_loop(ls_store *store, ls_err *err) {
+    int rc = uv_loop_init(&store->loop);
+    if (rc != 0) {
+        return ls_fail_errno(err, -rc, "start the event loop");
+    }
+    store->loop_open = true;
+    rc = uv_async_init(&store->loop, &store->wake, on_wake);
+    if (rc != 0) {
+        return ls_fail_errno(err, -rc, "start the event loop");
+    }
+    store->wake_open = true;
+    (void)uv_timer_init(&store->loop, &store->safety);
+    (void)uv_signal_init(&store->loop, &store->sigint);
+    (void)uv_signal_init(&store->loop, &store->sigterm);
+    (void)uv_signal_init(&store->loop, &store->sighup);
+    store->wake.data = store->safety.data = store;
+    store->sigint.data = store->sigterm.data = store->sighup.data = store;
+    if (uv_random(NULL, NULL, &store->random, sizeof(store->random), 0, NULL) != 0) {
+        store->random = (uint64_t)ls_store_now();
+    }
+    store->random |= 1;
+    return LS_OK;
+}
+
+static ls_code open_pools(ls_store *store, ls_err *err) {
+    int n = store->n > LS_STORE_REMOTE_WORKERS ? LS_STORE_REMOTE_WORKERS : (int)store->n;
+    n = n == 0 ? 1 : n;
+    int local = n > LS_STORE_LOCAL_WORKERS ? LS_STORE_LOCAL_WORKERS : n;
+    ls_code rc = ls_pool_new("ls-local", local, &store->local, err);
+    if (rc == LS_OK) {
+        rc = ls_pool_new("ls-remote", n, &store->remote, err);
+    }
+    return rc;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What must not be there twice: the database file, by device and inode where it exists. */
+static char *db_key(const ls_entry *e) {
+    struct stat st;
+    const char *path = ls_db_path(e->db);
+    if (stat(path, &st) != 0) {
+        return ls_asprintf("%s", path);
+    }
+    return ls_asprintf("%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+}
+
+static char *replica_key(const ls_entry *e) {
+    return ls_asprintf("%s", ls_storage_url(ls_replica_storage(e->replica)));
+}
+
+static ls_code refuse_twice(const ls_store *store, char *(*key_of)(const ls_entry *),
+                            const char *what, ls_err *err) {
+    char **keys = calloc(store->n + 1, sizeof(*keys));
+    ls_code rc = keys == NULL ? ls_fail(err, LS_ENOMEM, "look for doubles") : LS_OK;
+    for (size_t i = 0; rc == LS_OK && i < store->n; i++) {
+        keys[i] = key_of(&store->entries[i]);
+        if (keys[i] == NULL) {
+            rc = ls_fail(err, LS_ENOMEM, "look for doubles");
+        }
+    }
+    if (rc == LS_OK) {
+        qsort(keys, store->n, sizeof(*keys), by_text);
+    }
+    for (size_t i = 1; rc == LS_OK && i < store->n; i++) {
+        if (strcmp(keys[i - 1], keys[i]) == 0) {
+            rc = ls_fail(err, LS_ECONFIG, "two databases of the configuration %s", what);
+        }
+    }
+    for (size_t i = 0; keys != NULL && i < store->n; i++) {
+        free(keys[i]);
+    }
+    free(keys);
+    return rc;
+}
+
+static ls_code open_entries(ls_store *store, ls_err *err) {
+    store->entries = calloc(store->config->n_dbs + 1, sizeof(*store->entries));
+    if (store->entries == NULL) {
+        return ls_fail(err, LS_ENOMEM, "%zu databases", store->config->n_dbs);
+    }
+    for (size_t i = 0; i < store->config->n_dbs; i++) {
+        store->n = i + 1;
+        ls_code rc = ls_entry_init(&store->entries[i], store, &store->config->dbs[i], err);
+        if (rc != LS_OK) {
+            return rc;
+        }
+    }
+    return LS_OK;
+}
+
+ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out, ls_err *err) {
+    ls_store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        return ls_fail(err, LS_ENOMEM, "store");
+    }
+    store->config = config;
+    store->log = log;
+    store->ended_tail = &store->ended;
+    (void)pthread_mutex_init(&store->mutex, NULL);
+    ls_code rc = open_loop(store, err);
+    if (rc == LS_OK) {
+        rc = open_entries(store, err);
+    }
+    if (rc == LS_OK) {
+        rc = refuse_twice(store, db_key, "are the same file", err);
+    }
+    if (rc == LS_OK) {
+        rc = refuse_twice(store, replica_key, "share one replica", err);
+        (void)ls_hint(err, "give each database its own replica path");
+    }
+    if (rc != LS_OK) {
+        ls_store_free(store);
+        return rc;
+    }
+    *out = store;
+    return LS_OK;
+}
+
+/* ---- Running ---- */
+
+static const char *path_of_url(const char *url) {
+    return ls_has_prefix(url, "file://") ? url + strlen("file://") : url;
+}
+
+static void announce(const ls_entry *e) {
+    const ls_storage *s = ls_replica_storage(e->replica);
+    bool file = strcmp(ls_storage_type(s), "file") == 0;
+    const char *url = ls_storage_url(s);
+    ls_log_write(e->store->log, LS_INFO, "initialized db",
+                 LS_ATTRS(LS_STR("path", ls_db_path(e->db))));
+    ls_log_write(e->store->log, LS_INFO, "replicating to",
+                 LS_ATTRS(LS_STR("type", ls_storage_type(s)),
+                          LS_DUR("sync-interval", e->config->replica.sync_interval),
+                          LS_STR(file ? "path" : "url", file ? path_of_url(url) : url)));
+}
+
+static void begin(ls_store *store) {
+    for (size_t i = 0; i < store->n; i++) {
+        announce(&store->entries[i]);
+        if (store->entries[i].monitored) {
+            ls_entry_start(&store->entries[i]);
+        }
+    }
+    uint64_t ms = LS_STORE_SAFETY_NS / LS_MS;
+    (void)uv_timer_start(&store->safety, on_safety, ms, ms);
+}
+
+ls_code ls_store_run(ls_store *store, ls_err *err) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    ls_code rc = open_pools(store, err);
+    if (rc == LS_OK) {
+        rc = start_signals(store, err);
+    }
+    if (rc != LS_OK) {
+        return rc;
+    }
+    (void)sigaction(SIGPIPE, &ignore, &before);
+    begin(store);
+    (void)uv_run(&store->loop, UV_RUN_DEFAULT);
+    (void)uv_signal_stop(&store->sigint);
+    (void)uv_signal_stop(&store->sigterm);
+    (void)uv_signal_stop(&store->sighup);
+    (void)sigaction(SIGPIPE, &before, NULL);
+    if (store->first_err.code != LS_OK) {
+        *err = store->first_err;
+    }
+    return store->first_err.code;
+}
+
+void ls_store_stop(ls_store *store) {
+    atomic_store(&store->stop, true);
+    (void)uv_async_send(&store->wake);
+}
+
+ls_code ls_store_once(ls_store *store, ls_err *err) {
+    for (size_t i = 0; i < store->n; i++) {
+        ls_entry *e = &store->entries[i];
+        bool missing = false;
+        ls_log_write(store->log, LS_INFO, "syncing database",
+                     LS_ATTRS(LS_STR("path", ls_db_path(e->db))));
+        ls_code rc = ls_entry_sync_all(e, &missing, err);
+        if (rc == LS_OK && missing) {
+            rc = ls_fail(err, LS_ENOTREADY, "sync replica for %s: no position, waiting for data",
+                         ls_db_path(e->db));
+        }
+        if (rc != LS_OK) {
+            return rc;
+        }
+    }
+    return LS_OK;
+}
+
+/* Closes the loop: handles are freed by it only after a last turn. */
+static void close_loop(ls_store *store) {
+    if (store->wake_open) {
+        uv_close((uv_handle_t *)&store->wake, NULL);
+        uv_close((uv_handle_t *)&store->safety, NULL);
+        uv_close((uv_handle_t *)&store->sigint, NULL);
+        uv_close((uv_handle_t *)&store->sigterm, NULL);
+        uv_close((uv_handle_t *)&store->sighup, NULL);
+        for (size_t i = 0; i < store->n; i++) {
+            ls_entry_close(&store->entries[i]);
+        }
+        ls_watch_close(store);
+    }
+    (void)uv_run(&store->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&store->loop);
+}
+
+void ls_store_free(ls_store *store) {
+    if (store == NULL) {
+        return;
+    }
+    ls_pool_free(store->local);
+    ls_pool_free(store->remote);
+    if (store->loop_open) {
+        close_loop(store);
+    }
+    ls_watch_free(store);
+    for (size_t i = 0; i < store->n; i++) {
+        ls_entry_done(&store->entries[i]);
+    }
+    free(store->entries);
+    (void)pthread_mutex_destroy(&store->mutex);
+    free(store);
+}

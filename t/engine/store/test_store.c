@@ -1,0 +1,736 @@
+/*
+ * The daemon in a thread, writing applications in others, and what arrives at the replica.
+ *
+ * Intervals are either an hour, so that what happens at all happens because of a notice, or so
+ * short that every deadline here (10 s) is far beyond them. Nothing is asserted on how long a thing
+ * took, but on what came before what and on how often.
+ */
+#include "engine/base/text.h"
+#include "engine/store/store.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "t/support/dbkit.h"
+#include "t/support/tempdir.h"
+
+#define HOUR (3600 * LS_SEC)
+
+typedef struct fixture {
+    char *dir, *path, *root, *log_path;
+    ls_log log;
+    sqlite3 *app;
+    ls_config config;
+    ls_store *store;
+    pthread_t thread;
+    bool running;
+    ls_code rc;
+    ls_err err;
+} fixture;
+
+/* ---- Verbs ---- */
+
+static int64_t now(void) { return ls_mono_ns(&ls_clock_system); }
+
+static void nap(int ms) {
+    struct timespec t = {.tv_nsec = ms * 1000000L};
+    (void)nanosleep(&t, NULL);
+}
+
+typedef bool (*condition)(fixture *f, const void *arg);
+
+/* Waits until the condition holds; it must within 10 s. */
+static void await_(fixture *f, condition holds, const void *arg, const char *what) {
+    int64_t until = now() + 10 * LS_SEC;
+    while (!holds(f, arg)) {
+        if (now() > until) {
+            fail_msg("waited in vain for %s", what);
+        }
+        nap(3);
+    }
+}
+#define await(f, holds, arg) await_(f, holds, arg, #holds "(" #arg ")")
+
+static int logged(const fixture *f, const char *text) {
+    ls_err err = LS_ERR_INIT;
+    char *data;
+    size_t len;
+    int n = 0;
+    must(ls_read_file(f->log_path, 16 << 20, &data, &len, &err), &err);
+    for (const char *p = data; (p = strstr(p, text)) != NULL; p++) {
+        n++;
+    }
+    free(data);
+    return n;
+}
+
+static bool is_logged(fixture *f, const void *text) { return logged(f, text) > 0; }
+
+static bool is_replicated(fixture *f, const void *path) { return replica_is_db(f->root, path); }
+
+static ls_txid uploaded(const fixture *f) {
+    ls_err err = LS_ERR_INIT;
+    ls_storage *s;
+    ls_txid max = 0;
+    ls_ltx_info l0;
+    must(ls_storage_open_file(f->root, NULL, &s, &err), &err);
+    must(ls_storage_newest(s, &max, &l0, &err), &err);
+    ls_storage_free(s);
+    return max;
+}
+
+static bool has_uploaded(fixture *f, const void *txid) {
+    return uploaded(f) >= *(const ls_txid *)txid;
+}
+static const ls_txid first = 1;
+
+static char *meta_of(const fixture *f) {
+    char *meta = ls_db_default_meta_path(f->path);
+    assert_non_null(meta);
+    return meta;
+}
+
+static ls_txid captured(const fixture *f) {
+    ls_err err = LS_ERR_INIT;
+    ls_txid txid = 0;
+    char *meta = meta_of(f);
+    must(ls_db_local_txid(meta, &txid, &err), &err);
+    free(meta);
+    return txid;
+}
+
+static bool has_captured(fixture *f, const void *txid) {
+    return captured(f) >= *(const ls_txid *)txid;
+}
+
+static ls_db_config *add_db(fixture *f, const char *path, const char *root) {
+    ls_err err = LS_ERR_INIT;
+    char *url = ls_asprintf("file://%s", root);
+    must(ls_config_add(&f->config, path, url, &err), &err);
+    free(url);
+    return &f->config.dbs[f->config.n_dbs - 1];
+}
+
+static ls_db_config *the_db(fixture *f, int64_t interval) {
+    ls_db_config *c = add_db(f, f->path, f->root);
+    c->monitor_interval = c->replica.sync_interval = interval;
+    return c;
+}
+
+static void *run(void *arg) {
+    fixture *f = arg;
+    f->rc = ls_store_run(f->store, &f->err);
+    return NULL;
+}
+
+static void start(fixture *f) {
+    ls_err err = LS_ERR_INIT;
+    f->err = err;
+    must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
+    assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);
+    f->running = true;
+}
+
+static ls_code join(fixture *f) {
+    assert_int_equal(pthread_join(f->thread, NULL), 0);
+    f->running = false;
+    ls_store_free(f->store);
+    f->store = NULL;
+    return f->rc;
+}
+
+static ls_code stop(fixture *f) {
+    ls_store_stop(f->store);
+    return join(f);
+}
+
+static void stop_well(fixture *f) { must(stop(f), &f->err); }
+
+static void remove_tree(const char *path) {
+    ls_err err = LS_ERR_INIT;
+    must(ls_remove_tree(path, &err), &err);
+}
+
+static int fulls(const fixture *f) { return logged(f, "msg=\"full snapshot\""); }
+
+static int setup(void **state) {
+    fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    if (tempdir_setup((void **)&f->dir) != 0) {
+        return -1;
+    }
+    f->path = ls_path_join(f->dir, "a.db");
+    f->root = ls_path_join(f->dir, "replica");
+    f->log_path = ls_path_join(f->dir, "log");
+    f->log = LS_LOG_DEFAULT;
+    f->log.fd = open(f->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ls_config_init(&f->config);
+    *state = f;
+    return f->log.fd >= 0 ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    if (f->running) {
+        (void)stop(f);
+    }
+    ls_store_free(f->store);
+    sqlite3_close(f->app);
+    close(f->log.fd);
+    ls_config_done(&f->config);
+    free(f->path);
+    free(f->root);
+    free(f->log_path);
+    int rc = tempdir_teardown((void **)&f->dir);
+    free(f);
+    return rc;
+}
+
+/* ---- When jobs run ---- */
+
+/* With intervals of an hour the first write is there at once, the second waits for its turn, which
+ * the stop brings. */
+static void first_write_goes_at_once_and_the_next_waits(void **state) {
+    fixture *f = *state;
+    the_db(f, HOUR);
+    start(f);
+    await(f, is_logged, "replicating to");
+    f->app = app_create(f->path, 4096);
+    await(f, has_uploaded, &first);
+    add_rows(f->app, 5);
+    nap(200);
+    assert_int_equal(uploaded(f), 1);
+    stop_well(f);
+    assert_true(replica_is_db(f->root, f->path));
+    assert_int_equal(uploaded(f), 2);
+}
+
+static void what_is_there_at_the_start_is_uploaded(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    add_rows(f->app, 20);
+    the_db(f, HOUR);
+    start(f);
+    await(f, is_replicated, f->path);
+    assert_int_equal(logged(f, "msg=\"initialized db\" path="), 1);
+    assert_int_equal(logged(f, "msg=\"replicating to\" type=file sync-interval=1h0m0s path="), 1);
+    stop_well(f);
+}
+
+/* Bursts: no more files than intervals have begun, and one each for the first and the last. */
+static void bursts_are_batched(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 150 * LS_MS);
+    int64_t begun = now();
+    start(f);
+    await(f, has_uploaded, &first);
+    for (int i = 0; i < 300; i++) {
+        add_rows(f->app, 1);
+        nap(2);
+    }
+    stop_well(f);
+    int64_t elapsed = now() - begun;
+    assert_true(replica_is_db(f->root, f->path));
+    assert_true(uploaded(f) >= 3);
+    assert_true((int64_t)uploaded(f) <= elapsed / (150 * LS_MS) + 2);
+    assert_int_equal(logged(f, "msg=\"ltx file uploaded\""), uploaded(f));
+}
+
+/* Every commit arrives although nothing else happens afterwards: no notice is forgotten while a
+ * capture or an upload runs. */
+static void lone_commits_all_arrive(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 10 * LS_MS);
+    start(f);
+    for (int i = 0; i < 40; i++) {
+        add_rows(f->app, 1);
+        if (i % 4 == 0) {
+            await(f, is_replicated, f->path);
+        }
+        nap(i % 13);
+    }
+    await(f, is_replicated, f->path);
+    stop_well(f);
+}
+
+static void idle_says_and_does_nothing(void **state) {
+    fixture *f = *state;
+    struct stat before, after;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    add_rows(f->app, 3);
+    await(f, is_replicated, f->path);
+    nap(300);
+    ls_txid txid = captured(f);
+    assert_int_equal(stat(f->log_path, &before), 0);
+    nap(500);
+    assert_int_equal(stat(f->log_path, &after), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    assert_int_equal(captured(f), txid);
+    assert_int_equal(uploaded(f), txid);
+    stop_well(f);
+    assert_int_equal(uploaded(f), txid);
+    assert_int_equal(logged(f, "rror"), 0);
+}
+
+/* A checkpoint is due though nobody writes any more: pages get into the database file. */
+static bool file_has_grown(fixture *f, const void *size) {
+    struct stat st;
+    return stat(f->path, &st) == 0 && st.st_size >= *(const off_t *)size;
+}
+
+static void checkpoint_when_idle(void **state) {
+    fixture *f = *state;
+    const off_t size = 30 * 4096;
+    f->app = app_create(f->path, 4096);
+    ls_db_config *c = the_db(f, 20 * LS_MS);
+    c->checkpoint_interval = 200 * LS_MS;
+    start(f);
+    await(f, has_uploaded, &first);
+    add_rows(f->app, 200);
+    await(f, file_has_grown, &size);
+    stop_well(f);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
+/* One capture takes 64 KiB at most: the rest follows without waiting for the interval. */
+static void long_logs_come_in_pieces(void **state) {
+    fixture *f = *state;
+    const ls_txid several = 4;
+    ls_db_config *c = the_db(f, HOUR);
+    c->max_sync_wal_bytes = 64 << 10;
+    start(f);
+    f->app = app_create(f->path, 4096);
+    await(f, has_uploaded, &first);
+    stop_well(f);
+    f->app = app_open(f->path);
+    sql(f->app, "PRAGMA wal_autocheckpoint=0");
+    add_rows(f->app, 150);
+    start(f);
+    await(f, has_captured, &several);
+    stop_well(f);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
+static void not_monitored_is_left_alone(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR)->monitor_interval = 0;
+    start(f);
+    add_rows(f->app, 3);
+    nap(200);
+    stop_well(f);
+    assert_int_equal(captured(f), 0);
+    assert_absent(f->root);
+}
+
+static void many_databases_in_one_folder(void **state) {
+    fixture *f = *state;
+    enum { N = 12 };
+    char *paths[N], *roots[N];
+    sqlite3 *apps[N];
+    for (int i = 0; i < N; i++) {
+        paths[i] = ls_asprintf("%s/%d.db", f->dir, i);
+        roots[i] = ls_asprintf("%s/replica%d", f->dir, i);
+        ls_db_config *c = add_db(f, paths[i], roots[i]);
+        c->monitor_interval = c->replica.sync_interval = 20 * LS_MS;
+        apps[i] = app_create(paths[i], 512 << (i % 8));
+    }
+    start(f);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < N; i++) {
+            add_rows(apps[i], 1 + i % 3);
+        }
+    }
+    for (int i = 0; i < N; i++) {
+        f->root = (free(f->root), strdup(roots[i]));
+        await(f, is_replicated, paths[i]);
+    }
+    stop_well(f);
+    for (int i = 0; i < N; i++) {
+        assert_true(replica_is_db(roots[i], paths[i]));
+        sqlite3_close(apps[i]);
+        free(paths[i]);
+        free(roots[i]);
+    }
+}
+
+/* ---- Databases that come and go ---- */
+
+static void folder_and_database_appear_later(void **state) {
+    fixture *f = *state;
+    char *dir = ls_path_join(f->dir, "later");
+    free(f->path);
+    f->path = ls_path_join(dir, "b.db");
+    the_db(f, 30 * LS_MS);
+    start(f);
+    await(f, is_logged, "replicating to");
+    nap(100);
+    assert_int_equal(mkdir(dir, 0755), 0);
+    f->app = app_create(f->path, 4096);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    assert_int_equal(logged(f, "rror"), 0);
+    free(dir);
+}
+
+static void remove_db(const fixture *f) {
+    char *wal = ls_asprintf("%s-wal", f->path), *shm = ls_asprintf("%s-shm", f->path);
+    (void)unlink(f->path);
+    (void)unlink(wal);
+    (void)unlink(shm);
+    free(wal);
+    free(shm);
+}
+
+static void database_removed_and_made_again(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    add_rows(f->app, 50);
+    the_db(f, 30 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    sqlite3_close(f->app);
+    remove_db(f);
+    nap(100);
+    f->app = app_create(f->path, 4096);
+    add_rows(f->app, 3);
+    await(f, is_replicated, f->path);
+    add_rows(f->app, 3);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+}
+
+static void folder_removed_and_made_again(void **state) {
+    fixture *f = *state;
+    char *dir = ls_path_join(f->dir, "d");
+    free(f->path);
+    f->path = ls_path_join(dir, "b.db");
+    assert_int_equal(mkdir(dir, 0755), 0);
+    f->app = app_create(f->path, 4096);
+    the_db(f, 30 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    sqlite3_close(f->app);
+    remove_tree(dir);
+    nap(100);
+    assert_int_equal(mkdir(dir, 0755), 0);
+    f->app = app_create(f->path, 4096);
+    add_rows(f->app, 3);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    free(dir);
+}
+
+/* The log of a database behind a symbolic link is beside the real file. */
+static void through_a_symbolic_link(void **state) {
+    fixture *f = *state;
+    char *dir = ls_path_join(f->dir, "real"), *real = ls_path_join(dir, "r.db");
+    assert_int_equal(mkdir(dir, 0755), 0);
+    the_db(f, 5 * LS_MS);
+    start(f);
+    await(f, is_logged, "replicating to");
+    f->app = app_create(real, 4096);
+    assert_int_equal(symlink(real, f->path), 0);
+    await(f, has_uploaded, &first);
+    for (int i = 0; i < 5; i++) {
+        nap(20);
+        add_rows(f->app, 2);
+        await(f, is_replicated, real);
+    }
+    stop_well(f);
+    free(dir);
+    free(real);
+}
+
+/* ---- Replicas in trouble ---- */
+
+static void block_replica(const fixture *f) { put_file(f->root, "x", 1); }
+
+static void replica_comes_back(void **state) {
+    fixture *f = *state;
+    const ls_txid three = 3;
+    block_replica(f);
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    await(f, is_logged, "msg=\"monitor error\"");
+    while (captured(f) < three) {
+        add_rows(f->app, 1);
+        nap(30);
+    }
+    assert_int_equal(unlink(f->root), 0);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    assert_int_equal(logged(f, "msg=\"monitor error\""), 1);
+    assert_int_equal(logged(f, "msg=\"replica sync recovered\""), 1);
+    assert_int_equal(logged(f, "level=ERROR"), 1);
+}
+
+static void replica_emptied_while_running(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    remove_tree(f->root);
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    assert_int_equal(logged(f, "msg=\"replica is compared again\""), 1);
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+    assert_int_equal(fulls(f), 1);
+}
+
+/* The local files are lost: the store is asked before the first capture, so that one full file is
+ * written and not two. */
+static void meta_directory_lost(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    ls_txid before = uploaded(f);
+    char *meta = meta_of(f);
+    remove_tree(meta);
+    free(meta);
+    add_rows(f->app, 2);
+    start(f);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    assert_int_equal(fulls(f), 2);
+    assert_true(uploaded(f) > before);
+    assert_int_equal(logged(f, "rror"), 0);
+}
+
+static void other_writer_stops_uploads_loudly(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    for (ls_txid t = uploaded(f) + 1; t < 20; t++) {
+        char name[LS_LTX_NAME_SIZE];
+        char *path = ls_asprintf("%s/ltx/0/%s", f->root, ls_ltx_name_format(t, t, name));
+        put_file(path, "not ours", 8);
+        free(path);
+    }
+    add_rows(f->app, 1);
+    await(f, is_logged, "with other contents");
+    assert_int_equal(stop(f), LS_EDIVERGED);
+    assert_int_equal(logged(f, "msg=\"monitor error\""), 1);
+}
+
+/* ---- The end ---- */
+
+static void last_sync_takes_what_is_left(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    start(f);
+    await(f, has_uploaded, &first);
+    add_rows(f->app, 30);
+    kill(getpid(), SIGTERM);
+    must(join(f), &f->err);
+    assert_true(replica_is_db(f->root, f->path));
+    assert_int_equal(
+        logged(f, "msg=\"signal received, litestream shutting down\" signal=terminated"), 1);
+}
+
+static void last_sync_is_tried_until_its_timeout(void **state) {
+    fixture *f = *state;
+    block_replica(f);
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    f->config.shutdown_sync_timeout = 200 * LS_MS;
+    f->config.shutdown_sync_interval = 20 * LS_MS;
+    start(f);
+    await(f, has_captured, &first);
+    assert_int_not_equal(stop(f), LS_OK);
+    assert_non_null(strstr(f->err.msg, "shutdown sync timeout after"));
+    assert_int_equal(logged(f, "msg=\"shutdown sync failed after timeout\""), 1);
+    assert_true(logged(f, "msg=\"shutdown sync failed, retrying (press Ctrl+C again to skip)\"") >=
+                2);
+}
+
+static void last_sync_succeeds_in_the_end(void **state) {
+    fixture *f = *state;
+    block_replica(f);
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    f->config.shutdown_sync_interval = 20 * LS_MS;
+    start(f);
+    await(f, has_captured, &first);
+    ls_store_stop(f->store);
+    await(f, is_logged, "shutdown sync failed, retrying");
+    assert_int_equal(unlink(f->root), 0);
+    must(join(f), &f->err);
+    assert_true(replica_is_db(f->root, f->path));
+    assert_int_equal(logged(f, "msg=\"shutdown sync succeeded after retry\""), 1);
+}
+
+static void no_timeout_means_one_try(void **state) {
+    fixture *f = *state;
+    block_replica(f);
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    f->config.shutdown_sync_timeout = 0;
+    start(f);
+    await(f, has_captured, &first);
+    assert_int_not_equal(stop(f), LS_OK);
+    assert_int_equal(logged(f, "retrying"), 0);
+    assert_int_equal(logged(f, "msg=\"shutdown sync failed after timeout\""), 1);
+}
+
+static void second_signal_skips_the_last_sync(void **state) {
+    fixture *f = *state;
+    block_replica(f);
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    f->config.shutdown_sync_timeout = HOUR;
+    f->config.shutdown_sync_interval = 100 * LS_MS;
+    start(f);
+    await(f, has_captured, &first);
+    kill(getpid(), SIGINT);
+    await(f, is_logged, "shutdown sync failed, retrying");
+    kill(getpid(), SIGINT);
+    assert_int_equal(join(f), LS_ECANCELED);
+    assert_int_equal(logged(f, "msg=\"shutdown sync interrupted by signal\""), 1);
+}
+
+static void hangup_does_no_harm(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    kill(getpid(), SIGHUP);
+    await(f, is_logged, "hangup signal ignored");
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+}
+
+static void missing_database_does_not_fail_the_stop(void **state) {
+    fixture *f = *state;
+    the_db(f, 20 * LS_MS);
+    start(f);
+    await(f, is_logged, "replicating to");
+    stop_well(f);
+    assert_absent(f->root);
+}
+
+static void stop_before_the_start(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
+    ls_store_stop(f->store);
+    must(ls_store_run(f->store, &err), &err);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
+/* ---- Once, and configurations that cannot be ---- */
+
+static void once_syncs_and_returns(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    f->app = app_create(f->path, 4096);
+    add_rows(f->app, 10);
+    the_db(f, HOUR);
+    for (int i = 0; i < 2; i++) {
+        must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
+        must(ls_store_once(f->store, &err), &err);
+        ls_store_free(f->store);
+        f->store = NULL;
+        assert_true(replica_is_db(f->root, f->path));
+        assert_int_equal(uploaded(f), i + 1);
+        add_rows(f->app, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+}
+
+static void once_needs_a_database(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    the_db(f, HOUR);
+    must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
+    assert_int_equal(ls_store_once(f->store, &err), LS_ENOTREADY);
+    assert_non_null(strstr(err.msg, "no position, waiting for data"));
+}
+
+static void one_file_twice_is_refused(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    char *link = ls_path_join(f->dir, "link.db"), *root = ls_path_join(f->dir, "replica2");
+    f->app = app_create(f->path, 4096);
+    assert_int_equal(symlink(f->path, link), 0);
+    the_db(f, HOUR);
+    add_db(f, link, root);
+    assert_int_equal(ls_store_new(&f->config, &f->log, &f->store, &err), LS_ECONFIG);
+    assert_non_null(strstr(err.msg, "same file"));
+    free(link);
+    free(root);
+}
+
+static void one_replica_twice_is_refused(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    char *other = ls_path_join(f->dir, "other.db");
+    the_db(f, HOUR);
+    add_db(f, other, f->root);
+    assert_int_equal(ls_store_new(&f->config, &f->log, &f->store, &err), LS_ECONFIG);
+    assert_non_null(strstr(err.msg, "share one replica"));
+    free(other);
+}
+
+int main(void) {
+#define STORY(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        STORY(first_write_goes_at_once_and_the_next_waits),
+        STORY(what_is_there_at_the_start_is_uploaded),
+        STORY(bursts_are_batched),
+        STORY(lone_commits_all_arrive),
+        STORY(idle_says_and_does_nothing),
+        STORY(checkpoint_when_idle),
+        STORY(long_logs_come_in_pieces),
+        STORY(not_monitored_is_left_alone),
+        STORY(many_databases_in_one_folder),
+        STORY(folder_and_database_appear_later),
+        STORY(database_removed_and_made_again),
+        STORY(folder_removed_and_made_again),
+        STORY(through_a_symbolic_link),
+        STORY(replica_comes_back),
+        STORY(replica_emptied_while_running),
+        STORY(meta_directory_lost),
+        STORY(other_writer_stops_uploads_loudly),
+        STORY(last_sync_takes_what_is_left),
+        STORY(last_sync_is_tried_until_its_timeout),
+        STORY(last_sync_succeeds_in_the_end),
+        STORY(no_timeout_means_one_try),
+        STORY(second_signal_skips_the_last_sync),
+        STORY(hangup_does_no_harm),
+        STORY(missing_database_does_not_fail_the_stop),
+        STORY(stop_before_the_start),
+        STORY(once_syncs_and_returns),
+        STORY(once_needs_a_database),
+        STORY(one_file_twice_is_refused),
+        STORY(one_replica_twice_is_refused),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}

@@ -1,0 +1,170 @@
+/*
+ * What tests that replicate real databases share: an application's connection, and the image of a
+ * replica, put together by the plainest rule there is, to be compared with what SQLite sees. It
+ * knows nothing of restore plans. Include it after cmocka.h.
+ */
+#ifndef LS_T_DBKIT_H
+#define LS_T_DBKIT_H
+
+#include "backends/storage.h"
+#include "engine/ltx/decoder.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void must(ls_code code, const ls_err *err) {
+    if (code != LS_OK) {
+        fail_msg("%s: %s (%s)", ls_code_name(code), err->msg, ls_err_hint(err));
+    }
+}
+
+static inline void sql(sqlite3 *h, const char *text) {
+    char *msg = NULL;
+    if (sqlite3_exec(h, text, NULL, NULL, &msg) != SQLITE_OK) {
+        fail_msg("%s: %s", text, msg);
+    }
+}
+
+static inline sqlite3 *app_open(const char *path) {
+    sqlite3 *h;
+    assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
+    sqlite3_busy_timeout(h, 5000);
+    return h;
+}
+
+/* A new database in WAL mode with a table t. */
+static inline sqlite3 *app_create(const char *path, int page_size) {
+    sqlite3 *h = app_open(path);
+    char *text = sqlite3_mprintf("PRAGMA page_size=%d; PRAGMA journal_mode=wal;"
+                                 "PRAGMA wal_autocheckpoint=0;"
+                                 "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)",
+                                 page_size);
+    sql(h, text);
+    sqlite3_free(text);
+    return h;
+}
+
+static inline void add_rows(sqlite3 *h, int n) {
+    for (int i = 0; i < n; i++) {
+        sql(h, "INSERT INTO t(v) VALUES (randomblob(700))");
+    }
+}
+
+/* ---- The image of a replica ---- */
+
+typedef struct image {
+    uint8_t *data;
+    size_t size;
+    uint32_t page_size;
+    ls_txid txid;
+} image;
+
+static inline void image_apply(image *im, ls_storage *s, const ls_ltx_info *file) {
+    ls_err err = LS_ERR_INIT;
+    ls_reader *in = NULL;
+    ls_ltx_header h;
+    ls_ltx_decoder *dec = NULL;
+    must(ls_storage_open_range(s, file, 0, 0, &in, &err), &err);
+    must(ls_ltx_decoder_new(in, &h, &dec, &err), &err);
+    assert_int_equal(h.min_txid, file->min_txid);
+    assert_int_equal(h.max_txid, file->max_txid);
+    if (im->txid == 0) {
+        im->page_size = h.page_size;
+    }
+    assert_int_equal(im->page_size, h.page_size);
+    size_t size = (size_t)h.commit * h.page_size;
+    im->data = realloc(im->data, size);
+    assert_non_null(im->data);
+    if (size > im->size) {
+        memset(im->data + im->size, 0xEE, size - im->size);
+    }
+    im->size = size;
+    for (;;) {
+        ls_ltx_page p;
+        bool end;
+        must(ls_ltx_decoder_next(dec, &p, &end, &err), &err);
+        if (end) {
+            break;
+        }
+        memcpy(im->data + (size_t)(p.pgno - 1) * h.page_size, p.data, h.page_size);
+    }
+    must(ls_ltx_decoder_close(dec, NULL, &err), &err);
+    ls_ltx_decoder_free(dec);
+    ls_reader_close(in);
+    im->txid = file->max_txid;
+}
+
+/* The snapshot with the greatest MaxTXID. */
+static inline bool image_base(ls_storage *s, ls_ltx_info *base) {
+    *base = (ls_ltx_info){0};
+    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
+        ls_err err = LS_ERR_INIT;
+        ls_storage_iter *it = NULL;
+        must(ls_storage_list(s, level, 0, &it, &err), &err);
+        for (;;) {
+            ls_ltx_info file;
+            bool end = false;
+            must(ls_storage_iter_next(it, &file, &end, &err), &err);
+            if (end) {
+                break;
+            }
+            if (file.min_txid == 1 && file.max_txid > base->max_txid) {
+                *base = file;
+            }
+        }
+        ls_storage_iter_free(it);
+    }
+    return base->max_txid != 0;
+}
+
+/* That snapshot and the level-0 files behind it, which must join. txid 0: there is no snapshot. */
+static inline image image_of(ls_storage *s) {
+    image im = {0};
+    ls_ltx_info file;
+    if (!image_base(s, &file)) {
+        return im;
+    }
+    image_apply(&im, s, &file);
+    ls_err err = LS_ERR_INIT;
+    ls_storage_iter *it = NULL;
+    must(ls_storage_list(s, 0, im.txid + 1, &it, &err), &err);
+    for (;;) {
+        bool end = false;
+        must(ls_storage_iter_next(it, &file, &end, &err), &err);
+        if (end) {
+            break;
+        }
+        assert_int_equal(file.min_txid, im.txid + 1);
+        image_apply(&im, s, &file);
+    }
+    ls_storage_iter_free(it);
+    return im;
+}
+
+/* What SQLite sees in the database, byte for byte. */
+static inline bool image_is_db(const image *im, const char *path) {
+    sqlite3 *h = app_open(path);
+    sql(h, "BEGIN; SELECT count(*) FROM sqlite_schema");
+    sqlite3_int64 size = 0;
+    unsigned char *data = sqlite3_serialize(h, "main", &size, 0);
+    assert_non_null(data);
+    bool same = im->size == (size_t)size && memcmp(im->data, data, im->size) == 0;
+    sqlite3_free(data);
+    sqlite3_close(h);
+    return same;
+}
+
+/* Is the replica in folder root the database, and all of it? */
+static inline bool replica_is_db(const char *root, const char *path) {
+    ls_storage *s = NULL;
+    ls_err err = LS_ERR_INIT;
+    must(ls_storage_open_file(root, NULL, &s, &err), &err);
+    image im = image_of(s);
+    bool same = image_is_db(&im, path);
+    free(im.data);
+    ls_storage_free(s);
+    return same;
+}
+
+#endif
