@@ -19,14 +19,14 @@ static ls_code done(ls_atomic *a, ls_code code) {
 
 /* A new inode each time: what a crash left may be a second link to a finished file, which opening
  * with O_TRUNC would empty. O_EXCL follows no link. */
-static int open_tmp(const char *tmp) {
+static int open_tmp(const char *tmp, mode_t mode) {
     const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(tmp, flags, 0600);
+    int fd = open(tmp, flags, mode);
     for (int tries = 0; fd < 0 && (errno == EINTR || errno == EEXIST) && tries < 8; tries++) {
         if (errno == EEXIST && unlink(tmp) != 0 && errno != ENOENT) {
             return -1;
         }
-        fd = open(tmp, flags, 0600);
+        fd = open(tmp, flags, mode);
     }
     return fd;
 }
@@ -38,12 +38,12 @@ ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *perm, ls_
     if (a->path == NULL || a->tmp == NULL) {
         return done(a, ls_fail(err, LS_ENOMEM, "no memory to create %s", path));
     }
-    a->fd = open_tmp(a->tmp);
+    a->fd = open_tmp(a->tmp, perm == NULL ? 0666 : 0600);
     if (a->fd < 0) {
         return done(a, ls_fail_errno(err, errno, "create %s", a->tmp));
     }
     a->active = true;
-    ls_code code = ls_perm_apply(a->fd, perm, perm->file_mode, a->tmp, err);
+    ls_code code = perm == NULL ? LS_OK : ls_perm_apply(a->fd, perm, perm->file_mode, a->tmp, err);
     if (code != LS_OK) {
         ls_atomic_abort(a);
     }

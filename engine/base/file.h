@@ -47,7 +47,7 @@ typedef struct ls_atomic {
     bool active;
 } ls_atomic;
 
-/* Opens path + ".tmp" (truncating what a crash left there) with perm. */
+/* Opens path + ".tmp" (removing what a crash left there) with perm; NULL: 0666 less the umask. */
 LS_MUST ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *perm, ls_err *err);
 
 /* fsync, rename to the final name, fsync of the folder. With exclusive an existing file is not

@@ -1,1 +1,7 @@
-nobase_pkginclude_HEADERS += engine/restore/restore.h 
+nobase_pkginclude_HEADERS += engine/restore/restore.h
+liblitestream_la_SOURCES += engine/restore/choose.c engine/restore/choose.h \
+	engine/restore/plan.c engine/restore/source.c engine/restore/source.h \
+	engine/restore/chunk.c engine/restore/chunk.h engine/restore/pipeline.c \
+	engine/restore/pipeline.h engine/restore/rebuild.c engine/restore/integrity.c \
+	engine/restore/integrity.h engine/restore/target.c engine/restore/target.h \
+	engine/restore/restore.c

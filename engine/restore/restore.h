@@ -50,7 +50,7 @@ typedef struct ls_restore_opts {
     int parallelism;      /* decoding threads; <= 0: 8, capped by the processors */
     bool force;           /* replace an existing database and remove its -wal, -shm, -journal */
     ls_integrity integrity;
-    const ls_cancel *cancel; /* may be NULL */
+    const ls_cancel *cancel;                                   /* may be NULL */
     void (*progress)(void *arg, const ls_restore_progress *p); /* may be NULL */
     void *progress_arg;
 } ls_restore_opts;
@@ -71,6 +71,11 @@ LS_MUST ls_code ls_restore(ls_storage *s, const ls_restore_opts *opts, ls_restor
 /* Rebuild alone: writes the planned files' image to an open, empty descriptor (no fsync). */
 LS_MUST ls_code ls_rebuild(ls_storage *s, const ls_plan *plan, int fd, const char *name,
                            const ls_restore_opts *opts, ls_restore_result *result, ls_err *err);
+
+/* Oldest and newest time of all files; *any is false where there is none. A restore by time from a
+ * URL refuses what lies outside ("timestamp does not exist"). */
+LS_MUST ls_code ls_restore_bounds(ls_storage *s, bool *any, int64_t *oldest_ms, int64_t *newest_ms,
+                                  ls_err *err);
 
 /* Is anything restorable there at all? For -if-replica-exists. */
 LS_MUST ls_code ls_restore_available(ls_storage *s, bool *yes, ls_err *err);

@@ -1,1 +1,15 @@
 # Tests of engine/restore.
+RESTORE_TEST_COMMON = t/engine/restore/replica.c t/engine/restore/replica.h $(LTX_TEST_COMMON)
+
+UNIT_TESTS += t/engine/restore/test_plan t/engine/restore/test_vectors
+check_PROGRAMS += t/engine/restore/test_plan t/engine/restore/test_vectors
+
+t_engine_restore_test_plan_SOURCES = t/engine/restore/test_plan.c
+t_engine_restore_test_plan_LDADD = $(LS_TEST_LIBS)
+t_engine_restore_test_plan_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_restore_test_plan_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+t_engine_restore_test_vectors_SOURCES = t/engine/restore/test_vectors.c $(RESTORE_TEST_COMMON)
+t_engine_restore_test_vectors_LDADD = $(LTX_TEST_LIBS)
+t_engine_restore_test_vectors_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_restore_test_vectors_CPPFLAGS = $(LTX_TEST_CPPFLAGS)

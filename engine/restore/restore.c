@@ -1,0 +1,92 @@
+/* Restores a database: target, plan, rebuild, check, replacement. See restore.h. */
+#include "engine/restore/restore.h"
+
+#include "engine/restore/integrity.h"
+#include "engine/restore/target.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* Listings of a replica that is in use are no snapshot of it: a file may go between the listing of
+ * one level and of the next, or before it is read. Its successor is in a new listing. */
+#define TRIES 3
+
+static ls_code check_opts(const ls_restore_opts *opts, ls_err *err) {
+    if (opts->output == NULL || opts->output[0] == '\0') {
+        return ls_fail(err, LS_EINVALID, "output path required");
+    }
+    if (opts->txid != 0 && opts->timestamp_ms != LS_NO_TIMESTAMP) {
+        ls_fail(err, LS_EINVALID, "cannot specify index & timestamp to restore");
+        return ls_hint(err, "give -txid or -timestamp, not both");
+    }
+    return LS_OK;
+}
+
+static ls_code make_plan(ls_storage *s, const ls_restore_opts *opts, ls_plan *plan, ls_err *err) {
+    ls_code code = ls_plan_make(s, opts->txid, opts->timestamp_ms, plan, err);
+    if (code == LS_OK || code == LS_ENOBACKUP) {
+        return code;
+    }
+    return ls_wrap(err, "cannot calc restore plan");
+}
+
+/* One try: a plan, and its image in the target's temporary file. */
+static ls_code try_rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target *t,
+                           ls_restore_result *result, ls_err *err) {
+    ls_plan plan;
+    ls_code code = make_plan(s, opts, &plan, err);
+    if (code != LS_OK) {
+        return code;
+    }
+    if (!t->out.active) {
+        code = ls_target_begin(t, err);
+    } else if (ftruncate(t->out.fd, 0) != 0) {
+        code = ls_fail_errno(err, errno, "write %s", t->out.tmp);
+    }
+    if (code == LS_OK) {
+        code = ls_rebuild(s, &plan, t->out.fd, t->out.tmp, opts, result, err);
+    }
+    ls_plan_done(&plan);
+    return code;
+}
+
+static ls_code rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target *t,
+                       ls_restore_result *result, ls_err *err) {
+    ls_code code = LS_OK;
+    for (int i = 0; i < TRIES; i++) {
+        ls_err_clear(err);
+        code = try_rebuild(s, opts, t, result, err);
+        if (code != LS_ENOTFOUND && code != LS_EGAP) {
+            break;
+        }
+    }
+    return code;
+}
+
+ls_code ls_restore(ls_storage *s, const ls_restore_opts *opts, ls_restore_result *result,
+                   ls_err *err) {
+    *result = (ls_restore_result){0};
+    ls_code code = check_opts(opts, err);
+    if (code != LS_OK) {
+        return code;
+    }
+    ls_target t;
+    code = ls_target_check(&t, opts->output, opts->force, err);
+    if (code == LS_OK) {
+        code = rebuild(s, opts, &t, result, err);
+    }
+    if (code == LS_OK && opts->integrity != LS_INTEGRITY_NONE) {
+        code = ls_integrity_check(t.out.tmp, opts->integrity, opts->cancel, err);
+        if (code != LS_OK) {
+            (void)ls_wrap(err, "post-restore integrity check");
+        }
+    }
+    if (code == LS_OK && ls_canceled(opts->cancel)) {
+        code = ls_fail(err, LS_ECANCELED, "restore canceled");
+    }
+    if (code == LS_OK) {
+        code = ls_target_commit(&t, err);
+    }
+    ls_target_done(&t);
+    return code;
+}
