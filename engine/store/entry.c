@@ -81,10 +81,9 @@ static void on_poll_timer(uv_timer_t *timer) {
 static void capture_work(ls_entry *e, ls_lane *lane) {
     struct stat st;
     e->result = (ls_db_sync_result){0};
+    e->looked = e->look && stat(ls_db_path(e->db), &st) == 0 && st.st_size > 0;
     e->found = true;
-    if (e->fresh) {
-        e->found = stat(ls_db_path(e->db), &st) == 0 && st.st_size > 0;
-        e->result.missing = !e->found;
+    if (e->looked) {
         return;
     }
     lane->rc = ls_db_sync(e->db, &e->result, &lane->err);
@@ -134,8 +133,9 @@ static void capture_done(ls_entry *e, ls_lane *lane) {
         e->next_capture = ls_store_now() + note_failure(e, &e->capture_trouble, "sync error",
                                                         e->config->monitor_interval,
                                                         LS_STORE_LOCAL_BACKOFF_NS, lane);
-    } else if (e->fresh && e->found && !e->hold) {
-        e->hold = e->wants_store = e->dirty = true;
+    } else if (e->looked) {
+        e->hold = e->fresh;
+        e->wants_store = e->dirty = true;
         ls_entry_arm(&e->hold_timer, on_hold_timer, LS_STORE_HOLD_NS);
     } else {
         captured(e, by_poll);
@@ -156,6 +156,7 @@ static void start_capture(ls_entry *e) {
     }
     (void)uv_timer_stop(&e->capture_timer);
     e->dirty = false;
+    e->look = e->fresh;
     e->capture_start = now;
     ls_lane_submit(&e->local, e->store->local, capture_work, capture_done);
 }

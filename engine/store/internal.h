@@ -70,13 +70,15 @@ struct ls_entry {
     uv_timer_t capture_timer, checkpoint_timer, hold_timer, poll_timer;
     bool dirty;           /* something may be there to capture */
     bool fresh;           /* no local files and the store was not asked yet: look first */
+    bool look;            /* what fresh was when the running capture began */
+    bool looked;          /* it only looked, and there is a database */
     bool hold;            /* capture waits for the probe */
     int64_t next_capture; /* not before */
     int64_t capture_start;
     int64_t empty_wait; /* last pause after a capture that found nothing */
     ls_trouble capture_trouble;
     ls_db_sync_result result; /* of the last capture */
-    bool found;               /* the database exists: outcome of looking */
+    bool found;               /* the database exists */
 
     /* upload */
     ls_lane remote;

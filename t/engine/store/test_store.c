@@ -314,8 +314,6 @@ static void long_logs_come_in_pieces(void **state) {
     f->app = app_create(f->path, 4096);
     await(f, has_uploaded, &first);
     stop_well(f);
-    f->app = app_open(f->path);
-    sql(f->app, "PRAGMA wal_autocheckpoint=0");
     add_rows(f->app, 150);
     start(f);
     await(f, has_captured, &several);
