@@ -230,25 +230,8 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
 
 /* ---- Running ---- */
 
-static const char *path_of_url(const char *url) {
-    return ls_has_prefix(url, "file://") ? url + strlen("file://") : url;
-}
-
-static void announce(const ls_entry *e) {
-    const ls_storage *s = ls_replica_storage(e->replica);
-    bool file = strcmp(ls_storage_type(s), "file") == 0;
-    const char *url = ls_storage_url(s);
-    ls_log_write(e->store->log, LS_INFO, "initialized db",
-                 LS_ATTRS(LS_STR("path", ls_db_path(e->db))));
-    ls_log_write(e->store->log, LS_INFO, "replicating to",
-                 LS_ATTRS(LS_STR("type", ls_storage_type(s)),
-                          LS_DUR("sync-interval", e->config->replica.sync_interval),
-                          LS_STR(file ? "path" : "url", file ? path_of_url(url) : url)));
-}
-
 static void begin(ls_store *store) {
     for (size_t i = 0; i < store->n; i++) {
-        announce(&store->entries[i]);
         if (store->entries[i].monitored) {
             ls_entry_start(&store->entries[i]);
         }
