@@ -3,6 +3,8 @@
  */
 #include "engine/ltx/ltx.h"
 
+#include "engine/base/buf.h"
+#include "engine/base/quote.h"
 #include "engine/base/text.h"
 #include "engine/ltx/bytes.h"
 
@@ -132,59 +134,43 @@ char *ls_txid_format(ls_txid txid, char buf[LS_TXID_SIZE]) {
     return buf;
 }
 
-#define QUOTED_SIZE 256
+#define QUOTE_MAX 200 /* bytes of a wrong text that an error shows */
 
-/* text[0..len) as Go's %q shows it, cut where it gets too long for a message. */
-static const char *quoted(const char *text, size_t len, char buf[QUOTED_SIZE]) {
-    static const char plain[] = "\"\\\a\b\f\n\r\t\v";
-    static const char letter[] = "\"\\abfnrtv";
-    size_t n = 0;
-    buf[n++] = '"';
-    for (size_t i = 0; i < len && n < QUOTED_SIZE - 8; i++) {
-        unsigned char c = (unsigned char)text[i];
-        const char *special = memchr(plain, c, sizeof plain - 1);
-        if (special != NULL) {
-            buf[n++] = '\\';
-            buf[n++] = letter[special - plain];
-        } else if (c < 0x20 || c == 0x7f) {
-            n += (size_t)snprintf(buf + n, 5, "\\x%02x", c);
-        } else {
-            buf[n++] = (char)c;
-        }
-    }
-    buf[n++] = '"';
-    buf[n] = '\0';
-    return buf;
-}
-
-/* 16 hexadecimal digits of a text that is len long; what names the thing in errors. */
-static ls_code parse_hex(const char *text, size_t len, const char *what, uint64_t *value,
-                         ls_err *err) {
-    char quote[QUOTED_SIZE];
-    if (len != 16)
-        return ls_fail(err, LS_EINVALID, "invalid formatted %s length: %s", what,
-                       quoted(text, len, quote));
-    if (!ls_hex64_parse(text, len, value))
-        return ls_fail(err, LS_EINVALID, "invalid %s format: %s", what, quoted(text, len, quote));
-    return LS_OK;
+/* "WHAT: " and the text in quotes, as Go's %q shows it. */
+static ls_code refuse(const char *what, const char *text, size_t len, ls_err *err) {
+    ls_buf quote;
+    ls_buf_init(&quote, 16 * QUOTE_MAX);
+    ls_code rc = ls_quote_go(&quote, text, len < QUOTE_MAX ? len : QUOTE_MAX, err);
+    if (rc == LS_OK)
+        rc = ls_fail(err, LS_EINVALID, "%s: %s", what, ls_buf_str(&quote));
+    ls_buf_done(&quote);
+    return rc;
 }
 
 ls_code ls_txid_parse(const char *text, ls_txid *txid, ls_err *err) {
-    return parse_hex(text, strlen(text), "transaction id", txid, err);
+    size_t len = strlen(text);
+    if (len != 16)
+        return refuse("invalid formatted transaction id length", text, len, err);
+    return ls_hex64_parse(text, len, txid)
+               ? LS_OK
+               : refuse("invalid transaction id format", text, len, err);
 }
 
 ls_code ls_ltx_checksum_parse(const char *text, uint64_t *sum, ls_err *err) {
-    return parse_hex(text, strlen(text), "checksum", sum, err);
+    size_t len = strlen(text);
+    if (len != 16)
+        return refuse("invalid formatted checksum length", text, len, err);
+    return ls_hex64_parse(text, len, sum) ? LS_OK
+                                          : refuse("invalid checksum format", text, len, err);
 }
 
 ls_code ls_ltx_pos_parse(const char *text, ls_txid *txid, uint64_t *sum, ls_err *err) {
-    char quote[QUOTED_SIZE];
     size_t len = strlen(text);
     if (len != 33)
-        return ls_fail(err, LS_EINVALID, "invalid formatted position length: %s",
-                       quoted(text, len, quote));
-    ls_code rc = parse_hex(text, 16, "transaction id", txid, err);
-    return rc != LS_OK ? rc : parse_hex(text + 17, 16, "checksum", sum, err);
+        return refuse("invalid formatted position length", text, len, err);
+    if (!ls_hex64_parse(text, 16, txid))
+        return refuse("invalid transaction id format", text, 16, err);
+    return ls_ltx_checksum_parse(text + 17, sum, err);
 }
 
 static int compare_u64(uint64_t a, uint64_t b) { return (a > b) - (a < b); }

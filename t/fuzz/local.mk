@@ -1,1 +1,38 @@
-# Tests of fuzz.
+# Fuzz targets. Linked with libFuzzer by --enable-fuzzing; else with a main that replays corpora.
+if FUZZING
+FUZZ_MAIN =
+FUZZ_LINK = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+else
+FUZZ_MAIN = t/fuzz/replay.c
+FUZZ_LINK = $(AM_LDFLAGS) -static
+endif
+FUZZ_TARGETS = decoder header index names
+
+check_PROGRAMS += t/fuzz/fuzz_decoder t/fuzz/fuzz_header t/fuzz/fuzz_index t/fuzz/fuzz_names
+t_fuzz_fuzz_decoder_SOURCES = t/fuzz/fuzz_decoder.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_decoder_LDADD = $(LS_LIBS) $(LZ4_LIBS)
+t_fuzz_fuzz_decoder_LDFLAGS = $(FUZZ_LINK)
+t_fuzz_fuzz_header_SOURCES = t/fuzz/fuzz_header.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_header_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_header_LDFLAGS = $(FUZZ_LINK)
+t_fuzz_fuzz_index_SOURCES = t/fuzz/fuzz_index.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_index_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_index_LDFLAGS = $(FUZZ_LINK)
+t_fuzz_fuzz_names_SOURCES = t/fuzz/fuzz_names.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_names_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_names_LDFLAGS = $(FUZZ_LINK)
+
+TAP_TESTS += t/fuzz/replay.t
+EXTRA_DIST += t/fuzz/replay.c t/fuzz/replay.t t/fuzz/run t/fuzz/corpus
+
+# make fuzz FUZZ_SECONDS=N: each target for N seconds; finds stay in fuzz-work for the next time.
+FUZZ_SECONDS = 600
+if FUZZING
+fuzz: $(check_PROGRAMS)
+	$(T_ENV) $(srcdir)/t/fuzz/run $(FUZZ_SECONDS) fuzz-work $(FUZZ_TARGETS)
+else
+fuzz:
+	@echo 'make fuzz: configure with CC=clang --enable-fuzzing --enable-asan --enable-ubsan first' >&2
+	@exit 1
+endif
+.PHONY: fuzz

@@ -9,8 +9,8 @@ EXTRA_DIST += t/vectors/README.md t/vectors/checksums.json t/vectors/cli.json \
 	t/vectors/pagedata.json t/vectors/parse.json t/vectors/compact t/vectors/corrupt \
 	t/vectors/db t/vectors/ltx t/vectors/replica-a t/vectors/replica-head t/vectors/v03-a
 
-UNIT_TESTS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile
-check_PROGRAMS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile
+UNIT_TESTS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile t/engine/ltx/test_memory
+check_PROGRAMS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile t/engine/ltx/test_memory
 
 t_engine_ltx_test_ltx_SOURCES = t/engine/ltx/test_ltx.c $(LTX_TEST_COMMON)
 t_engine_ltx_test_ltx_LDADD = $(LTX_TEST_LIBS)
@@ -47,3 +47,9 @@ t_engine_ltx_test_dbfile_SOURCES = t/engine/ltx/test_dbfile.c $(LTX_TEST_COMMON)
 t_engine_ltx_test_dbfile_LDADD = $(LTX_TEST_LIBS)
 t_engine_ltx_test_dbfile_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_ltx_test_dbfile_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_memory_SOURCES = t/engine/ltx/test_memory.c $(LTX_TEST_COMMON)
+t_engine_ltx_test_memory_LDADD = $(LTX_TEST_LIBS)
+t_engine_ltx_test_memory_LDFLAGS = $(AM_LDFLAGS) -static \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+t_engine_ltx_test_memory_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
