@@ -25,25 +25,25 @@ typedef struct look {
 /* R may have been lost (an I/O error ends a transaction): then nothing is known about what happened
  * meanwhile. */
 static ls_code keep_reader(ls_db *db, ls_err *err) {
-    if (read_held(db->r[db->cur])) {
+    if (ls_db_read_held(db->r[db->cur])) {
         return LS_OK;
     }
     db->pinned = false;
     db->successor = false;
     ls_log_write(db->opts.log, LS_WARN, "read transaction was lost",
                  LS_ATTRS(LS_STR("db", db->path)));
-    read_end(db->r[db->cur]);
-    return read_begin(db->r[db->cur], err);
+    ls_db_read_end(db->r[db->cur]);
+    return ls_db_read_begin(db->r[db->cur], err);
 }
 
 /* The log's salts are not the chain's. */
 static void look_at_other_log(ls_db *db, look *l) {
     if (!db->pinned) {
         l->full = true;
-        full_because(db, "the log was restarted while it was not held");
+        ls_db_full_because(db, "the log was restarted while it was not held");
     } else if (db->successor) {
         l->full = true;
-        full_because(db, "the log was restarted twice under one read transaction");
+        ls_db_full_because(db, "the log was restarted twice under one read transaction");
         ls_log_write(db->opts.log, LS_ERROR, "log changed in a way SQLite's locks forbid",
                      LS_ATTRS(LS_STR("db", db->path), LS_TXID("txid", ls_db_txid(db)),
                               LS_STR("hint", "is the database on a network file system, or was "
@@ -60,7 +60,7 @@ static ls_code take_look(ls_db *db, look *l, ls_err *err) {
     ls_wal_state state;
     ls_code code = keep_reader(db, err);
     if (code == LS_OK) {
-        code = wal_header(db, &l->hdr, &state, err);
+        code = ls_db_wal_header(db, &l->hdr, &state, err);
     }
     if (code != LS_OK) {
         return code;
@@ -72,12 +72,12 @@ static ls_code take_look(ls_db *db, look *l, ls_err *err) {
         l->full = !db->pinned;
         l->nothing = db->pinned;
         if (l->full) {
-            full_because(db, "the log was emptied while it was not held");
+            ls_db_full_because(db, "the log was emptied while it was not held");
         }
     } else if (l->hdr.page_size != db->chain.page_size) {
         l->full = true;
-        full_because(db, "the page size changed from %u to %u", db->chain.page_size,
-                     l->hdr.page_size);
+        ls_db_full_because(db, "the page size changed from %u to %u", db->chain.page_size,
+                           l->hdr.page_size);
     } else if (l->hdr.salt1 == db->chain.salt1 && l->hdr.salt2 == db->chain.salt2) {
         l->pos = db->chain.end;
     } else {
@@ -95,9 +95,9 @@ static ls_code fill_growth(ls_db *db, ltx_out *out, uint32_t from, uint32_t to, 
         if (pgno == ls_ltx_lock_pgno(size)) {
             continue;
         }
-        ls_code code = db_file_page(db, pgno, size, buf, err);
+        ls_code code = ls_db_file_page(db, pgno, size, buf, err);
         if (code == LS_OK) {
-            code = ltx_out_page(out, pgno, buf, err);
+            code = ls_db_ltx_out_page(out, pgno, buf, err);
         }
         if (code != LS_OK) {
             return code;
@@ -129,7 +129,7 @@ static ls_code write_pages(ls_db *db, ls_wal_range *range, uint32_t commit, ltx_
         }
         code = ls_wal_range_page(range, pgno, off, buf, err);
         if (code == LS_OK) {
-            code = ltx_out_page(out, pgno, buf, err);
+            code = ls_db_ltx_out_page(out, pgno, buf, err);
         }
         if (code != LS_OK) {
             return code;
@@ -141,7 +141,7 @@ static ls_code write_pages(ls_db *db, ls_wal_range *range, uint32_t commit, ltx_
 static ls_code write_increment(ls_db *db, const look *l, ls_wal_range *range,
                                const ls_wal_range_info *info, int64_t *timestamp, ls_err *err) {
     ls_txid txid = ls_db_txid(db) + 1;
-    *timestamp = file_timestamp(db);
+    *timestamp = ls_db_timestamp(db);
     ls_ltx_header header = {
         .flags = LS_LTX_FLAG_NO_CHECKSUM,
         .page_size = l->hdr.page_size,
@@ -159,15 +159,15 @@ static ls_code write_increment(ls_db *db, const look *l, ls_wal_range *range,
         return ls_fail(err, LS_ENOMEM, "write ltx file");
     }
     ltx_out *out = NULL;
-    ls_code code = ltx_out_begin(db, 0, &header, db->chain.commit, &out, err);
+    ls_code code = ls_db_ltx_out_begin(db, 0, &header, db->chain.commit, &out, err);
     if (code == LS_OK) {
         code = write_pages(db, range, info->commit, out, buf, err);
     }
     if (code == LS_OK) {
-        code = ltx_out_commit(out, err);
+        code = ls_db_ltx_out_commit(out, err);
         out = NULL;
     }
-    ltx_out_abort(out);
+    ls_db_ltx_out_abort(out);
     free(buf);
     return code;
 }
@@ -207,7 +207,7 @@ static ls_code capture_range(ls_db *db, const look *l, int64_t max_bytes, captur
     return code;
 }
 
-ls_code db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {
+ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {
     *c = (capture){0};
     ls_code code = LS_EBUSY;
     for (int i = 0; i < LOOKS_MAX && code == LS_EBUSY; i++) {
@@ -218,7 +218,7 @@ ls_code db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {
             break;
         }
         if (l.full) {
-            code = db_capture_full(db, err);
+            code = ls_db_capture_full(db, err);
             c->wrote = c->at_end = code == LS_OK;
             break;
         }
@@ -231,11 +231,11 @@ ls_code db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {
     return code == LS_OK ? LS_OK : ls_wrap(err, "capture");
 }
 
-ls_code db_capture_to_end(ls_db *db, capture *c, ls_err *err) {
+ls_code ls_db_capture_to_end(ls_db *db, capture *c, ls_err *err) {
     uint32_t frames = 0;
     bool wrote = false;
     for (int i = 0; i < PASSES_MAX; i++) {
-        ls_code code = db_capture(db, db->opts.max_sync_wal_bytes, c, err);
+        ls_code code = ls_db_capture(db, db->opts.max_sync_wal_bytes, c, err);
         if (code != LS_OK) {
             return code;
         }

@@ -107,20 +107,21 @@ static ls_code compare_range(ls_db *db, const ls_wal_header *hdr, ls_reader *in,
 static ls_code chain_prove(ls_db *db, const char *path, const ls_ltx_header *file, ls_err *err) {
     ls_wal_header hdr;
     ls_wal_state state;
-    ls_code code = wal_header(db, &hdr, &state, err);
+    ls_code code = ls_db_wal_header(db, &hdr, &state, err);
     if (code != LS_OK) {
         return code;
     }
     if (state != LS_WAL_VALID) {
-        full_because(db, "the log was emptied while litestream was not attached");
+        ls_db_full_because(db, "the log was emptied while litestream was not attached");
         return LS_OK;
     }
     if (hdr.page_size != file->page_size) {
-        full_because(db, "the page size changed from %u to %u", file->page_size, hdr.page_size);
+        ls_db_full_because(db, "the page size changed from %u to %u", file->page_size,
+                           hdr.page_size);
         return LS_OK;
     }
     if (hdr.salt1 != file->wal_salt1 || hdr.salt2 != file->wal_salt2) {
-        full_because(db, "the log was restarted while litestream was not attached");
+        ls_db_full_because(db, "the log was restarted while litestream was not attached");
         return LS_OK;
     }
     ls_wal_pos begin, end;
@@ -134,7 +135,7 @@ static ls_code chain_prove(ls_db *db, const char *path, const ls_ltx_header *fil
         ls_reader_close(in);
     }
     if (code == LS_OK && !same) {
-        full_because(db, "the log does not hold what the newest LTX file captured");
+        ls_db_full_because(db, "the log does not hold what the newest LTX file captured");
     } else if (code == LS_OK) {
         db->chain.known = true;
         db->chain.salt1 = hdr.salt1;
@@ -199,10 +200,10 @@ static void go_on_behind(ls_db *db, ls_txid last, const char *why) {
         atomic_store(&db->txid, last);
     }
     db->chain.known = false;
-    full_because(db, "%s", why);
+    ls_db_full_because(db, "%s", why);
 }
 
-ls_code chain_load(ls_db *db, ls_err *err) {
+ls_code ls_db_chain_load(ls_db *db, ls_err *err) {
     db->chain = (chain){0};
     db->file_page_size = 0;
     if (db->rebase) {
@@ -212,7 +213,7 @@ ls_code chain_load(ls_db *db, ls_err *err) {
     local_file newest = {0};
     bool damaged = true;
     while (damaged) {
-        ls_code code = local_newest(db->meta_path, 0, &newest, err);
+        ls_code code = ls_db_local_newest(db->meta_path, 0, &newest, err);
         if (code == LS_OK && newest.max == 0) {
             break;
         }
@@ -229,7 +230,7 @@ ls_code chain_load(ls_db *db, ls_err *err) {
     } else if (newest.max < ls_db_txid(db)) {
         go_on_behind(db, 0, "the newest LTX files are missing");
     } else if (newest.max == 0) {
-        full_because(db, "there is no LTX file yet");
+        ls_db_full_because(db, "there is no LTX file yet");
     } else {
         atomic_store(&db->txid, newest.max);
     }

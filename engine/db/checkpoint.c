@@ -32,7 +32,7 @@ static bool file_too_big(const ls_db *db) {
 
 static bool time_is_up(const ls_db *db) {
     return db->opts.checkpoint_interval > 0 && db->changed &&
-           db_mono(db) - db->checkpoint_mono >= db->opts.checkpoint_interval &&
+           ls_db_mono(db) - db->checkpoint_mono >= db->opts.checkpoint_interval &&
            db->chain.end.offset > log_size(db, 1);
 }
 
@@ -41,14 +41,14 @@ static bool time_is_up(const ls_db *db) {
 static ls_code passive(ls_db *db, bool *complete, ls_err *err) {
     *complete = false;
     sqlite3 *w;
-    ls_code code = work_conn(db, &w, err);
+    ls_code code = ls_db_work_conn(db, &w, err);
     if (code != LS_OK) {
         return code;
     }
     int frames = -1, copied = -1;
     int rc = sqlite3_wal_checkpoint_v2(w, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-        return conn_fail(err, w, rc, "passive checkpoint");
+        return ls_db_conn_fail(err, w, rc, "passive checkpoint");
     }
     *complete = rc == SQLITE_OK && frames >= 0 && frames == copied;
     return LS_OK;
@@ -67,21 +67,21 @@ static void truncate_log(ls_db *db) {
 /* (a) */
 static ls_code hand_over(ls_db *db, bool *complete, ls_err *err) {
     sqlite3 *next;
-    ls_code code = other_reader(db, &next, err);
+    ls_code code = ls_db_other_reader(db, &next, err);
     if (code == LS_OK) {
-        code = read_begin(next, err);
+        code = ls_db_read_begin(next, err);
     }
     if (code != LS_OK) {
         return code;
     }
     bool before = db->successor;
     capture c;
-    code = db_capture_to_end(db, &c, err);
-    if (code != LS_OK || !db->pinned || !read_held(next)) {
-        read_end(next);
+    code = ls_db_capture_to_end(db, &c, err);
+    if (code != LS_OK || !db->pinned || !ls_db_read_held(next)) {
+        ls_db_read_end(next);
         return code;
     }
-    read_end(db->r[db->cur]);
+    ls_db_read_end(db->r[db->cur]);
     db->cur = 1 - db->cur;
     /* A restart seen since next began was its one; an older one was not. */
     db->successor = db->successor && !before;
@@ -91,16 +91,16 @@ static ls_code hand_over(ls_db *db, bool *complete, ls_err *err) {
 /* Under the barrier: nothing is appended, so that after this R begins where capture ended. */
 static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
     capture c;
-    ls_code code = db_capture_to_end(db, &c, err);
+    ls_code code = ls_db_capture_to_end(db, &c, err);
     if (code != LS_OK) {
         return code;
     }
     sqlite3 *r = db->r[db->cur];
     db->pinned = false;
-    read_end(r);
+    ls_db_read_end(r);
     code = passive(db, complete, err);
     ls_err again = LS_ERR_INIT;
-    if (read_begin(r, &again) == LS_OK) {
+    if (ls_db_read_begin(r, &again) == LS_OK) {
         db->pinned = true;
         db->successor = false;
     } else if (code == LS_OK) {
@@ -113,21 +113,21 @@ static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
 /* (b) and (c) */
 static ls_code restart_log(ls_db *db, ls_err *err) {
     bool complete = false;
-    ls_code code = barrier_begin(db, err);
+    ls_code code = ls_db_barrier_begin(db, err);
     if (code == LS_OK) {
         code = copy_all(db, &complete, err);
     }
-    barrier_end(db);
+    ls_db_barrier_end(db);
     if (code != LS_OK || !complete) {
         return code;
     }
     if (file_too_big(db)) {
         truncate_log(db);
     }
-    code = seq_bump(db, err);
+    code = ls_db_seq_bump(db, err);
     capture c = {0};
     if (code == LS_OK) {
-        code = db_capture_to_end(db, &c, err);
+        code = ls_db_capture_to_end(db, &c, err);
     }
     /* Our own bump is one frame and no change of the application's. */
     db->changed = c.frames > 1;
@@ -137,7 +137,7 @@ static ls_code restart_log(ls_db *db, ls_err *err) {
 static ls_code checkpoint_now(ls_db *db, ls_err *err) {
     bool complete = false;
     int64_t end = db->chain.end.offset;
-    db->checkpoint_mono = db_mono(db);
+    db->checkpoint_mono = ls_db_mono(db);
     ls_code code = hand_over(db, &complete, err);
     if (code == LS_OK && complete) {
         db->changed = false;
@@ -151,14 +151,14 @@ static ls_code checkpoint_now(ls_db *db, ls_err *err) {
     return code;
 }
 
-ls_code db_checkpoint(ls_db *db, ls_err *err) {
-    bool pages = (too_many_pages(db) || file_too_big(db)) && db_mono(db) >= db->retry_mono;
+ls_code ls_db_checkpoint(ls_db *db, ls_err *err) {
+    bool pages = (too_many_pages(db) || file_too_big(db)) && ls_db_mono(db) >= db->retry_mono;
     if (!db->chain.known || (!pages && !time_is_up(db))) {
         return LS_OK;
     }
     ls_code code = checkpoint_now(db, err);
     if (too_many_pages(db) || file_too_big(db)) {
-        db->retry_mono = db_mono(db) + RETRY_NS;
+        db->retry_mono = ls_db_mono(db) + RETRY_NS;
     }
     if (code == LS_EBUSY) {
         ls_log_err(db->opts.log, LS_DEBUG, "checkpoint put off", err,

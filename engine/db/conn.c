@@ -31,7 +31,7 @@ static ls_code code_of(int rc) {
     }
 }
 
-ls_code conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what) {
+ls_code ls_db_conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what) {
     const char *text = h != NULL ? sqlite3_errmsg(h) : sqlite3_errstr(rc);
     ls_code code = ls_fail(err, code_of(rc), "%s: %s (%d)", what, text, rc);
     if (code == LS_EPERM) {
@@ -41,12 +41,12 @@ ls_code conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what) {
     return code;
 }
 
-ls_code conn_exec(sqlite3 *h, const char *sql, const char *what, ls_err *err) {
+ls_code ls_db_conn_exec(sqlite3 *h, const char *sql, const char *what, ls_err *err) {
     int rc = sqlite3_exec(h, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? LS_OK : conn_fail(err, h, rc, what);
+    return rc == SQLITE_OK ? LS_OK : ls_db_conn_fail(err, h, rc, what);
 }
 
-ls_code conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err) {
+ls_code ls_db_conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err) {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(h, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK) {
@@ -58,7 +58,7 @@ ls_code conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err) {
             rc = SQLITE_ERROR;
         }
     }
-    ls_code code = rc == SQLITE_OK ? LS_OK : conn_fail(err, h, rc, sql);
+    ls_code code = rc == SQLITE_OK ? LS_OK : ls_db_conn_fail(err, h, rc, sql);
     sqlite3_finalize(stmt);
     return code;
 }
@@ -72,17 +72,17 @@ static ls_code conn_setup(ls_db *db, sqlite3 *h, ls_err *err) {
     int on = 1;
     int rc = sqlite3_file_control(h, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
     if (rc != SQLITE_OK && rc != SQLITE_NOTFOUND) {
-        return conn_fail(err, h, rc, "keep the log on close");
+        return ls_db_conn_fail(err, h, rc, "keep the log on close");
     }
-    return conn_exec(h, CACHE_SQL, "set up connection", err);
+    return ls_db_conn_exec(h, CACHE_SQL, "set up connection", err);
 }
 
-ls_code conn_open(ls_db *db, sqlite3 **out, ls_err *err) {
+ls_code ls_db_conn_open(ls_db *db, sqlite3 **out, ls_err *err) {
     sqlite3 *h = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     int rc = sqlite3_open_v2(db->path, &h, flags, NULL);
     ls_code code =
-        rc == SQLITE_OK ? conn_setup(db, h, err) : conn_fail(err, h, rc, "open database");
+        rc == SQLITE_OK ? conn_setup(db, h, err) : ls_db_conn_fail(err, h, rc, "open database");
     if (code != LS_OK) {
         sqlite3_close_v2(h);
         return code;
@@ -91,26 +91,28 @@ ls_code conn_open(ls_db *db, sqlite3 **out, ls_err *err) {
     return LS_OK;
 }
 
-bool read_held(sqlite3 *h) { return h != NULL && sqlite3_txn_state(h, "main") == SQLITE_TXN_READ; }
+bool ls_db_read_held(sqlite3 *h) {
+    return h != NULL && sqlite3_txn_state(h, "main") == SQLITE_TXN_READ;
+}
 
 /* schema_version reads page 1 and nothing else: the transaction begins without loading a schema. */
-ls_code read_begin(sqlite3 *h, ls_err *err) {
-    ls_code code = conn_exec(h, "BEGIN", "begin read transaction", err);
+ls_code ls_db_read_begin(sqlite3 *h, ls_err *err) {
+    ls_code code = ls_db_conn_exec(h, "BEGIN", "begin read transaction", err);
     int64_t ignored;
     if (code == LS_OK) {
-        code = conn_int(h, "PRAGMA schema_version", &ignored, err);
+        code = ls_db_conn_int(h, "PRAGMA schema_version", &ignored, err);
     }
-    if (code == LS_OK && !read_held(h)) {
+    if (code == LS_OK && !ls_db_read_held(h)) {
         code = ls_fail(err, LS_ESQLITE, "begin read transaction: no transaction is open");
     }
     if (code != LS_OK) {
-        read_end(h);
+        ls_db_read_end(h);
         return ls_wrap(err, "hold the log");
     }
     return LS_OK;
 }
 
-void read_end(sqlite3 *h) {
+void ls_db_read_end(sqlite3 *h) {
     if (h != NULL && !sqlite3_get_autocommit(h)) {
         (void)sqlite3_exec(h, "ROLLBACK", NULL, NULL, NULL);
     }
@@ -118,7 +120,7 @@ void read_end(sqlite3 *h) {
 
 static ls_code open_once(ls_db *db, sqlite3 **slot, sqlite3 **out, ls_err *err) {
     if (*slot == NULL) {
-        ls_code code = conn_open(db, slot, err);
+        ls_code code = ls_db_conn_open(db, slot, err);
         if (code != LS_OK) {
             return code;
         }
@@ -127,37 +129,39 @@ static ls_code open_once(ls_db *db, sqlite3 **slot, sqlite3 **out, ls_err *err) 
     return LS_OK;
 }
 
-ls_code other_reader(ls_db *db, sqlite3 **out, ls_err *err) {
+ls_code ls_db_other_reader(ls_db *db, sqlite3 **out, ls_err *err) {
     return open_once(db, &db->r[1 - db->cur], out, err);
 }
 
-ls_code work_conn(ls_db *db, sqlite3 **out, ls_err *err) { return open_once(db, &db->w, out, err); }
+ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err) {
+    return open_once(db, &db->w, out, err);
+}
 
-ls_code barrier_begin(ls_db *db, ls_err *err) {
+ls_code ls_db_barrier_begin(ls_db *db, ls_err *err) {
     sqlite3 *b;
     ls_code code = open_once(db, &db->b, &b, err);
     if (code == LS_OK) {
-        code = conn_exec(b, "BEGIN IMMEDIATE", "hold writers back", err);
+        code = ls_db_conn_exec(b, "BEGIN IMMEDIATE", "hold writers back", err);
     }
     db->barrier = code == LS_OK;
     return code;
 }
 
-void barrier_end(ls_db *db) {
+void ls_db_barrier_end(ls_db *db) {
     if (db->barrier) {
-        read_end(db->b);
+        ls_db_read_end(db->b);
         db->barrier = false;
     }
 }
 
-ls_code seq_bump(ls_db *db, ls_err *err) {
+ls_code ls_db_seq_bump(ls_db *db, ls_err *err) {
     sqlite3 *w;
-    ls_code code = work_conn(db, &w, err);
+    ls_code code = ls_db_work_conn(db, &w, err);
     if (code != LS_OK) {
         return code;
     }
-    return conn_exec(w,
-                     "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) "
-                     "ON CONFLICT (id) DO UPDATE SET seq = seq + 1",
-                     "bump litestream seq", err);
+    return ls_db_conn_exec(w,
+                           "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) "
+                           "ON CONFLICT (id) DO UPDATE SET seq = seq + 1",
+                           "bump litestream seq", err);
 }

@@ -26,7 +26,7 @@ char *ls_db_default_meta_path(const char *path) {
     return meta;
 }
 
-int64_t db_mono(const ls_db *db) { return ls_mono_ns(db->opts.clock); }
+int64_t ls_db_mono(const ls_db *db) { return ls_mono_ns(db->opts.clock); }
 
 static ls_code check_opts(const ls_db_opts *o, ls_err *err) {
     if (o->path == NULL || o->path[0] == '\0') {
@@ -71,7 +71,7 @@ ls_code ls_db_new(const ls_db_opts *opts, ls_db **out, ls_err *err) {
     }
     code = take_paths(db, opts, err);
     if (code == LS_OK) {
-        code = local_remove_tmp(db->meta_path, err);
+        code = ls_db_local_remove_tmp(db->meta_path, err);
     }
     if (code != LS_OK) {
         ls_db_free(db);
@@ -87,7 +87,7 @@ void ls_db_free(ls_db *db) {
     if (db == NULL) {
         return;
     }
-    db_close(db);
+    ls_db_close(db);
     free(db->path);
     free(db->wal_path);
     free(db->meta_path);
@@ -98,23 +98,23 @@ void ls_db_free(ls_db *db) {
 static ls_code check_identity(ls_db *db, ls_err *err) {
     const char *why;
     bool gone;
-    ls_code code = db_identity(db, &why, &gone, err);
+    ls_code code = ls_db_identity(db, &why, &gone, err);
     if (code != LS_OK || why == NULL) {
         return code;
     }
     ls_log_write(db->opts.log, LS_WARN, "database is opened again",
                  LS_ATTRS(LS_STR("db", db->path), LS_STR("reason", why)));
-    db_close(db);
+    ls_db_close(db);
     db->replaced = why;
     return LS_OK;
 }
 
 static ls_code open_again(ls_db *db, bool *missing, ls_err *err) {
-    ls_code code = db_open(db, missing, err);
+    ls_code code = ls_db_open(db, missing, err);
     if (code == LS_OK && !*missing && db->replaced != NULL) {
         /* Equal frames in the log prove nothing about another database file. */
         db->chain.known = false;
-        full_because(db, "%s", db->replaced);
+        ls_db_full_because(db, "%s", db->replaced);
         db->replaced = NULL;
     }
     return code == LS_OK ? LS_OK : ls_wrap(err, "open %s", db->path);
@@ -152,15 +152,15 @@ ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     }
     before = ls_db_txid(db);
     capture c = {0};
-    code = db_capture(db, db->opts.max_sync_wal_bytes, &c, err);
+    code = ls_db_capture(db, db->opts.max_sync_wal_bytes, &c, err);
     if (code == LS_OK) {
         result->more = !c.at_end;
-        code = db_checkpoint(db, err);
+        code = ls_db_checkpoint(db, err);
     }
     result->txid = ls_db_txid(db);
     result->files = result->txid > before ? (int)(result->txid - before) : (c.wrote ? 1 : 0);
     if (must_reopen(code)) {
-        db_close(db);
+        ls_db_close(db);
     }
     return code == LS_OK ? LS_OK : ls_wrap(err, "sync %s", db->path);
 }
@@ -181,7 +181,7 @@ ls_code ls_db_rebase(ls_db *db, ls_txid max, const char *reason, ls_err *err) {
     }
     db->rebase = true;
     db->rebase_max = max;
-    full_because(db, "%s", reason);
+    ls_db_full_because(db, "%s", reason);
     atomic_store(&db->txid, max);
-    return local_remove_all(db, err);
+    return ls_db_local_remove_all(db, err);
 }

@@ -22,7 +22,7 @@ typedef struct moment {
     uint32_t page_size, commit;
 } moment;
 
-void full_because(ls_db *db, const char *fmt, ...) {
+void ls_db_full_because(ls_db *db, const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(db->full_reason, sizeof(db->full_reason), fmt, args);
@@ -60,11 +60,11 @@ static ls_code fix_moment(ls_db *db, const ls_wal_header *before, bool has_befor
                           const ls_wal_pos *before_end, moment *m, ls_err *err) {
     sqlite3 *r = db->r[db->cur];
     db->pinned = db->successor = false;
-    read_end(r);
-    ls_code code = read_begin(r, err);
+    ls_db_read_end(r);
+    ls_code code = ls_db_read_begin(r, err);
     ls_wal_state state = LS_WAL_EMPTY;
     if (code == LS_OK) {
-        code = wal_header(db, &m->hdr, &state, err);
+        code = ls_db_wal_header(db, &m->hdr, &state, err);
     }
     m->has_log = state == LS_WAL_VALID;
     if (code == LS_OK && m->has_log) {
@@ -74,10 +74,10 @@ static ls_code fix_moment(ls_db *db, const ls_wal_header *before, bool has_befor
     }
     int64_t pages = 0, page_size = 0;
     if (code == LS_OK) {
-        code = conn_int(r, "PRAGMA page_count", &pages, err);
+        code = ls_db_conn_int(r, "PRAGMA page_count", &pages, err);
     }
     if (code == LS_OK) {
-        code = conn_int(r, "PRAGMA page_size", &page_size, err);
+        code = ls_db_conn_int(r, "PRAGMA page_size", &page_size, err);
     }
     m->commit = (uint32_t)pages;
     m->page_size = (uint32_t)page_size;
@@ -91,24 +91,24 @@ static ls_code fix_moment(ls_db *db, const ls_wal_header *before, bool has_befor
 
 static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
     *m = (moment){0};
-    ls_code code = ensure_wal(db, err);
+    ls_code code = ls_db_ensure_wal(db, err);
     ls_wal_header before;
     ls_wal_state state = LS_WAL_EMPTY;
     ls_wal_pos before_end = {0};
     if (code == LS_OK) {
-        code = wal_header(db, &before, &state, err);
+        code = ls_db_wal_header(db, &before, &state, err);
     }
     if (code == LS_OK && state == LS_WAL_VALID) {
         ls_wal_pos top = ls_wal_pos_start(&before);
         code = find_end(db, &before, &top, &before_end, err);
     }
     if (code == LS_OK) {
-        code = barrier_begin(db, err);
+        code = ls_db_barrier_begin(db, err);
     }
     if (code == LS_OK) {
         code = fix_moment(db, &before, state == LS_WAL_VALID, &before_end, m, err);
     }
-    barrier_end(db);
+    ls_db_barrier_end(db);
     return code;
 }
 
@@ -128,7 +128,7 @@ static ls_code range_of_moment(ls_db *db, const moment *m, ls_wal_range **range,
     ls_wal_header now;
     ls_wal_state state;
     ls_err ignored = LS_ERR_INIT;
-    if (wal_header(db, &now, &state, &ignored) == LS_OK &&
+    if (ls_db_wal_header(db, &now, &state, &ignored) == LS_OK &&
         (state != LS_WAL_VALID || !same_log(&now, &m->hdr))) {
         ls_err_clear(err);
         return LS_OK;
@@ -151,7 +151,7 @@ static ls_code moment_page(ls_db *db, const moment *m, ls_wal_range *range, uint
         ls_err_clear(err);
         code = LS_OK;
     }
-    return code == LS_OK ? db_file_page(db, pgno, m->page_size, buf, err) : code;
+    return code == LS_OK ? ls_db_file_page(db, pgno, m->page_size, buf, err) : code;
 }
 
 static ls_code write_moment(ls_db *db, const moment *m, ls_wal_range *range, ltx_out *out,
@@ -168,14 +168,14 @@ static ls_code write_moment(ls_db *db, const moment *m, ls_wal_range *range, ltx
         }
         code = moment_page(db, m, range, pgno, buf, err);
         if (code == LS_OK) {
-            code = ltx_out_page(out, pgno, buf, err);
+            code = ls_db_ltx_out_page(out, pgno, buf, err);
         }
         if (code == LS_OK && ls_canceled(db->opts.cancel)) {
             code = ls_fail(err, LS_ECANCELED, "snapshot stopped");
         }
     }
     free(buf);
-    if (code == LS_OK && !read_held(db->r[db->cur])) {
+    if (code == LS_OK && !ls_db_read_held(db->r[db->cur])) {
         code = ls_fail(err, LS_ESQLITE, "read transaction was lost during the snapshot");
     }
     return code;
@@ -188,7 +188,7 @@ static ls_ltx_header full_header(ls_db *db, const moment *m, ls_txid min, ls_txi
         .commit = m->commit,
         .min_txid = min,
         .max_txid = txid,
-        .timestamp = file_timestamp(db),
+        .timestamp = ls_db_timestamp(db),
         .wal_offset = m->has_log ? LS_WAL_HEADER_SIZE : 0,
         .wal_size = m->has_log ? m->end.offset - LS_WAL_HEADER_SIZE : 0,
         .wal_salt1 = m->has_log ? m->hdr.salt1 : 0,
@@ -208,21 +208,21 @@ static ls_code write_full(ls_db *db, const moment *m, ls_txid txid, int64_t *tim
     ltx_out *out = NULL;
     ls_code code = range_of_moment(db, m, &range, err);
     if (code == LS_OK && new_size) {
-        code = local_dir_make(db, level, err);
+        code = ls_db_local_dir_make(db, level, err);
     }
     if (code == LS_OK) {
-        code = ltx_out_begin(db, level, &header, 0, &out, err);
+        code = ls_db_ltx_out_begin(db, level, &header, 0, &out, err);
     }
     if (code == LS_OK) {
         code = write_moment(db, m, range, out, err);
     }
     if (code == LS_OK) {
-        code = ltx_out_commit(out, err);
+        code = ls_db_ltx_out_commit(out, err);
         out = NULL;
     }
-    ltx_out_abort(out);
+    ls_db_ltx_out_abort(out);
     ls_wal_range_free(range);
-    return code == LS_OK && new_size ? ltx_copy_snapshot(db, txid, err) : code;
+    return code == LS_OK && new_size ? ls_db_copy_snapshot(db, txid, err) : code;
 }
 
 static void say_full(ls_db *db, ls_txid txid) {
@@ -252,7 +252,7 @@ static void chain_take(ls_db *db, const moment *m, ls_txid txid, int64_t timesta
     atomic_store(&db->txid, txid);
 }
 
-ls_code db_capture_full(ls_db *db, ls_err *err) {
+ls_code ls_db_capture_full(ls_db *db, ls_err *err) {
     ls_txid txid = (db->rebase ? db->rebase_max : ls_db_txid(db)) + 1;
     moment m;
     int64_t timestamp = 0;
@@ -267,7 +267,7 @@ ls_code db_capture_full(ls_db *db, ls_err *err) {
     chain_take(db, &m, txid, timestamp);
     if (db->rebase) {
         db->rebase = false;
-        code = local_remove_others(db, txid, err);
+        code = ls_db_local_remove_others(db, txid, err);
     }
     return code;
 }

@@ -64,56 +64,57 @@ struct ls_db {
 };
 
 /* conn.c: SQLite handles */
-LS_MUST ls_code conn_open(ls_db *db, sqlite3 **out, ls_err *err);
-LS_MUST ls_code conn_exec(sqlite3 *h, const char *sql, const char *what, ls_err *err);
-LS_MUST ls_code conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err);
-LS_MUST ls_code conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what);
-LS_MUST ls_code read_begin(sqlite3 *h, ls_err *err);
-void read_end(sqlite3 *h);
-bool read_held(sqlite3 *h);
-LS_MUST ls_code other_reader(ls_db *db, sqlite3 **out, ls_err *err);
-LS_MUST ls_code barrier_begin(ls_db *db, ls_err *err);
-void barrier_end(ls_db *db);
-LS_MUST ls_code seq_bump(ls_db *db, ls_err *err);
-LS_MUST ls_code work_conn(ls_db *db, sqlite3 **out, ls_err *err);
+LS_MUST ls_code ls_db_conn_open(ls_db *db, sqlite3 **out, ls_err *err);
+LS_MUST ls_code ls_db_conn_exec(sqlite3 *h, const char *sql, const char *what, ls_err *err);
+LS_MUST ls_code ls_db_conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err);
+LS_MUST ls_code ls_db_conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what);
+LS_MUST ls_code ls_db_read_begin(sqlite3 *h, ls_err *err);
+void ls_db_read_end(sqlite3 *h);
+bool ls_db_read_held(sqlite3 *h);
+LS_MUST ls_code ls_db_other_reader(ls_db *db, sqlite3 **out, ls_err *err);
+LS_MUST ls_code ls_db_barrier_begin(ls_db *db, ls_err *err);
+void ls_db_barrier_end(ls_db *db);
+LS_MUST ls_code ls_db_seq_bump(ls_db *db, ls_err *err);
+LS_MUST ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err);
 
 /* open.c: opening sequence and identity */
-LS_MUST ls_code db_open(ls_db *db, bool *missing, ls_err *err);
-void db_close(ls_db *db);
+LS_MUST ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err);
+void ls_db_close(ls_db *db);
 /* Is what the paths name still what is open? *why is NULL if so, else a reason. */
-LS_MUST ls_code db_identity(ls_db *db, const char **why, bool *gone, ls_err *err);
-LS_MUST ls_code wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err);
-LS_MUST ls_code ensure_wal(ls_db *db, ls_err *err);
+LS_MUST ls_code ls_db_identity(ls_db *db, const char **why, bool *gone, ls_err *err);
+LS_MUST ls_code ls_db_wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err);
+LS_MUST ls_code ls_db_ensure_wal(ls_db *db, ls_err *err);
 
 /* local.c: the level-0 files on disk */
 typedef struct local_file {
     ls_txid min, max;
 } local_file;
-LS_MUST ls_code local_newest(const char *meta_path, int level, local_file *newest, ls_err *err);
-LS_MUST ls_code local_remove_others(ls_db *db, ls_txid keep, ls_err *err);
+LS_MUST ls_code ls_db_local_newest(const char *meta_path, int level, local_file *newest,
+                                   ls_err *err);
+LS_MUST ls_code ls_db_local_remove_others(ls_db *db, ls_txid keep, ls_err *err);
 /* Newest first: what a crash leaves is the beginning of the chain, never a chain with a hole. */
-LS_MUST ls_code local_remove_all(ls_db *db, ls_err *err);
-LS_MUST ls_code local_remove_tmp(const char *meta_path, ls_err *err);
-LS_MUST ls_code local_dir_make(ls_db *db, int level, ls_err *err);
+LS_MUST ls_code ls_db_local_remove_all(ls_db *db, ls_err *err);
+LS_MUST ls_code ls_db_local_remove_tmp(const char *meta_path, ls_err *err);
+LS_MUST ls_code ls_db_local_dir_make(ls_db *db, int level, ls_err *err);
 
 /* chain.c: rebuilding the chain state at start (rule 1) */
-LS_MUST ls_code chain_load(ls_db *db, ls_err *err);
+LS_MUST ls_code ls_db_chain_load(ls_db *db, ls_err *err);
 
 /* ltxfile.c: writing one file of the chain, whole and durable (rule 8) */
 typedef struct ltx_out ltx_out;
 /* prev_commit: pages of the database before; the file must hold every page behind it. 0: unknown,
  * the caller writes all pages. */
-LS_MUST ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header,
-                              uint32_t prev_commit, ltx_out **out, ls_err *err);
-LS_MUST ls_code ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *err);
-LS_MUST ls_code ltx_out_commit(ltx_out *out, ls_err *err); /* frees out whatever happens */
-void ltx_out_abort(ltx_out *out);                          /* NULL allowed */
+LS_MUST ls_code ls_db_ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header,
+                                    uint32_t prev_commit, ltx_out **out, ls_err *err);
+LS_MUST ls_code ls_db_ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *err);
+LS_MUST ls_code ls_db_ltx_out_commit(ltx_out *out, ls_err *err); /* frees out whatever happens */
+void ls_db_ltx_out_abort(ltx_out *out);                          /* NULL allowed */
 /* The page of the database file, zeros behind its end. */
-LS_MUST ls_code db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *page,
-                             ls_err *err);
+LS_MUST ls_code ls_db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *page,
+                                ls_err *err);
 /* Writes level 0 <txid> with the pages of level 9 1..<txid> (rule 7). */
-LS_MUST ls_code ltx_copy_snapshot(ls_db *db, ls_txid txid, ls_err *err);
-int64_t file_timestamp(ls_db *db);
+LS_MUST ls_code ls_db_copy_snapshot(ls_db *db, ls_txid txid, ls_err *err);
+int64_t ls_db_timestamp(ls_db *db);
 
 /* capture.c: the log's new frames into one level-0 file (rules 2, 3, 6) */
 typedef struct capture {
@@ -121,17 +122,17 @@ typedef struct capture {
     bool at_end;     /* everything committed when it looked is captured */
     uint32_t frames; /* captured */
 } capture;
-LS_MUST ls_code db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err);
+LS_MUST ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err);
 /* Until at_end, a bounded number of passes; LS_EBUSY if a writer keeps ahead. */
-LS_MUST ls_code db_capture_to_end(ls_db *db, capture *c, ls_err *err);
+LS_MUST ls_code ls_db_capture_to_end(ls_db *db, capture *c, ls_err *err);
 
 /* full.c: the whole database into one file (rules 3, 5, 7) */
-LS_MUST ls_code db_capture_full(ls_db *db, ls_err *err);
-void full_because(ls_db *db, const char *fmt, ...) LS_PRINTF(2, 3);
+LS_MUST ls_code ls_db_capture_full(ls_db *db, ls_err *err);
+void ls_db_full_because(ls_db *db, const char *fmt, ...) LS_PRINTF(2, 3);
 
 /* checkpoint.c (rule 4) */
-LS_MUST ls_code db_checkpoint(ls_db *db, ls_err *err);
+LS_MUST ls_code ls_db_checkpoint(ls_db *db, ls_err *err);
 
-int64_t db_mono(const ls_db *db);
+int64_t ls_db_mono(const ls_db *db);
 
 #endif

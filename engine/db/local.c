@@ -54,14 +54,14 @@ static ls_code keep_newest(void *arg, const char *dir, const local_file *f, ls_e
     return LS_OK;
 }
 
-ls_code local_newest(const char *meta_path, int level, local_file *newest, ls_err *err) {
+ls_code ls_db_local_newest(const char *meta_path, int level, local_file *newest, ls_err *err) {
     *newest = (local_file){0};
     return each_file(meta_path, level, keep_newest, newest, err);
 }
 
 ls_code ls_db_local_txid(const char *meta_path, ls_txid *txid, ls_err *err) {
     local_file newest;
-    ls_code code = local_newest(meta_path, 0, &newest, err);
+    ls_code code = ls_db_local_newest(meta_path, 0, &newest, err);
     *txid = newest.max;
     return code;
 }
@@ -83,7 +83,7 @@ static ls_code remove_unless(void *arg, const char *dir, const local_file *f, ls
     return code;
 }
 
-ls_code local_remove_others(ls_db *db, ls_txid keep, ls_err *err) {
+ls_code ls_db_local_remove_others(ls_db *db, ls_txid keep, ls_err *err) {
     ls_code code = each_file(db->meta_path, 0, remove_unless, &keep, err);
     if (code == LS_OK) {
         code = each_file(db->meta_path, LS_LTX_LEVEL_SNAPSHOT, remove_unless, &keep, err);
@@ -107,17 +107,17 @@ static ls_code remove_one(ls_db *db, ls_txid txid, bool *gone, ls_err *err) {
     return code;
 }
 
-ls_code local_remove_all(ls_db *db, ls_err *err) {
+ls_code ls_db_local_remove_all(ls_db *db, ls_err *err) {
     local_file newest;
-    ls_code code = local_newest(db->meta_path, 0, &newest, err);
+    ls_code code = ls_db_local_newest(db->meta_path, 0, &newest, err);
     bool gone = false;
     for (ls_txid t = newest.max; code == LS_OK && t > 0 && !gone; t--) {
         code = remove_one(db, t, &gone, err);
     }
-    return code == LS_OK ? local_remove_others(db, 0, err) : code;
+    return code == LS_OK ? ls_db_local_remove_others(db, 0, err) : code;
 }
 
-ls_code local_dir_make(ls_db *db, int level, ls_err *err) {
+ls_code ls_db_local_dir_make(ls_db *db, int level, ls_err *err) {
     char *dir = level_dir(db->meta_path, level);
     if (dir == NULL) {
         return ls_fail(err, LS_ENOMEM, "make meta directory");
@@ -150,7 +150,7 @@ static ls_code remove_tmp_in(const char *dir, ls_err *err) {
     return code;
 }
 
-ls_code local_remove_tmp(const char *meta_path, ls_err *err) {
+ls_code ls_db_local_remove_tmp(const char *meta_path, ls_err *err) {
     ls_code code = LS_OK;
     for (int level = 0; level <= LS_LTX_LEVEL_MAX && code == LS_OK; level++) {
         char *dir = level_dir(meta_path, level);

@@ -28,7 +28,7 @@ char *ls_db_ltx_path(const ls_db *db, int level, ls_txid min, ls_txid max) {
     return ls_asprintf("%s/ltx/%d/%s", db->meta_path, level, ls_ltx_name_format(min, max, name));
 }
 
-int64_t file_timestamp(ls_db *db) {
+int64_t ls_db_timestamp(ls_db *db) {
     int64_t now = ls_wall_ms(db->opts.clock);
     return now > db->chain.timestamp ? now : db->chain.timestamp;
 }
@@ -42,7 +42,7 @@ static ls_code begin_file(ls_db *db, int level, ltx_out *out, ls_err *err) {
     ls_code code = ls_atomic_begin(&out->file, path, &db->perm, err);
     if (code == LS_ENOTFOUND) {
         ls_err_clear(err);
-        code = local_dir_make(db, level, err);
+        code = ls_db_local_dir_make(db, level, err);
         if (code == LS_OK) {
             code = ls_atomic_begin(&out->file, path, &db->perm, err);
         }
@@ -51,8 +51,8 @@ static ls_code begin_file(ls_db *db, int level, ltx_out *out, ls_err *err) {
     return code;
 }
 
-ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, uint32_t prev_commit,
-                      ltx_out **out, ls_err *err) {
+ls_code ls_db_ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, uint32_t prev_commit,
+                            ltx_out **out, ls_err *err) {
     ltx_out *o = calloc(1, sizeof(*o));
     if (o == NULL) {
         return ls_fail(err, LS_ENOMEM, "write ltx file");
@@ -66,7 +66,7 @@ ls_code ltx_out_begin(ls_db *db, int level, const ls_ltx_header *header, uint32_
         code = ls_ltx_encoder_new(&o->writer.base, header, &opts, &o->enc, err);
     }
     if (code != LS_OK) {
-        ltx_out_abort(o);
+        ls_db_ltx_out_abort(o);
         return ls_wrap(err, "write ltx file");
     }
     *out = o;
@@ -89,7 +89,7 @@ static ls_code check_first_page(const uint8_t *page, uint32_t commit, ls_err *er
     return ls_hint(err, "run PRAGMA integrity_check on the database; nothing was written");
 }
 
-ls_code ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *err) {
+ls_code ls_db_ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *err) {
     ls_code code = LS_OK;
     if (pgno == 1) {
         code = check_first_page(page, out->header.commit, err);
@@ -100,7 +100,7 @@ ls_code ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *e
     return code == LS_OK ? LS_OK : ls_wrap(err, "write ltx file");
 }
 
-void ltx_out_abort(ltx_out *out) {
+void ls_db_ltx_out_abort(ltx_out *out) {
     if (out == NULL) {
         return;
     }
@@ -109,16 +109,16 @@ void ltx_out_abort(ltx_out *out) {
     free(out);
 }
 
-ls_code ltx_out_commit(ltx_out *out, ls_err *err) {
+ls_code ls_db_ltx_out_commit(ltx_out *out, ls_err *err) {
     ls_code code = ls_ltx_encoder_close(out->enc, 0, NULL, err);
     if (code == LS_OK) {
         code = ls_atomic_commit(&out->file, false, out->header.timestamp, err);
     }
-    ltx_out_abort(out);
+    ls_db_ltx_out_abort(out);
     return code == LS_OK ? LS_OK : ls_wrap(err, "write ltx file");
 }
 
-ls_code db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *page, ls_err *err) {
+ls_code ls_db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *page, ls_err *err) {
     size_t got;
     int64_t off = (int64_t)(pgno - 1) * page_size;
     ls_code code = ls_pread_full(db->db_fd, page, page_size, off, &got, db->path, err);
@@ -154,21 +154,21 @@ static ls_code copy_from(ls_db *db, ls_reader *in, ls_txid txid, ls_err *err) {
     ls_code code = ls_ltx_decoder_new(in, &header, &dec, err);
     if (code == LS_OK) {
         header.min_txid = txid;
-        code = ltx_out_begin(db, 0, &header, 0, &out, err);
+        code = ls_db_ltx_out_begin(db, 0, &header, 0, &out, err);
     }
     if (code == LS_OK) {
         code = copy_frames(dec, out, err);
     }
     if (code == LS_OK) {
-        code = ltx_out_commit(out, err);
+        code = ls_db_ltx_out_commit(out, err);
         out = NULL;
     }
-    ltx_out_abort(out);
+    ls_db_ltx_out_abort(out);
     ls_ltx_decoder_free(dec);
     return code;
 }
 
-ls_code ltx_copy_snapshot(ls_db *db, ls_txid txid, ls_err *err) {
+ls_code ls_db_copy_snapshot(ls_db *db, ls_txid txid, ls_err *err) {
     char *path = ls_db_ltx_path(db, LS_LTX_LEVEL_SNAPSHOT, 1, txid);
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     ls_code code;

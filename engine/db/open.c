@@ -20,10 +20,10 @@ static void close_fd(int *fd) {
     }
 }
 
-void db_close(ls_db *db) {
-    barrier_end(db);
+void ls_db_close(ls_db *db) {
+    ls_db_barrier_end(db);
     for (int i = 0; i < 2; i++) {
-        read_end(db->r[i]);
+        ls_db_read_end(db->r[i]);
     }
     sqlite3 **all[] = {&db->r[0], &db->r[1], &db->b, &db->w};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -67,7 +67,7 @@ static ls_code enable_wal(ls_db *db, sqlite3 *h, ls_err *err) {
     }
     ls_code code = LS_OK;
     if (rc != SQLITE_ROW) {
-        code = conn_fail(err, h, rc, "enable wal");
+        code = ls_db_conn_fail(err, h, rc, "enable wal");
     } else {
         const char *mode = (const char *)sqlite3_column_text(stmt, 0);
         if (mode == NULL || strcmp(mode, "wal") != 0) {
@@ -83,17 +83,19 @@ static ls_code enable_wal(ls_db *db, sqlite3 *h, ls_err *err) {
 /* The write lock is only asked for when a table is missing. */
 static ls_code make_tables(sqlite3 *h, ls_err *err) {
     int64_t n = 0;
-    ls_code code = conn_int(h,
-                            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
-                            "('_litestream_seq', '_litestream_lock')",
-                            &n, err);
+    ls_code code =
+        ls_db_conn_int(h,
+                       "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
+                       "('_litestream_seq', '_litestream_lock')",
+                       &n, err);
     if (code != LS_OK || n == 2) {
         return code;
     }
-    return conn_exec(h,
-                     "CREATE TABLE IF NOT EXISTS _litestream_seq (id INTEGER PRIMARY KEY, seq "
-                     "INTEGER); CREATE TABLE IF NOT EXISTS _litestream_lock (id INTEGER)",
-                     "create the _litestream tables", err);
+    return ls_db_conn_exec(
+        h,
+        "CREATE TABLE IF NOT EXISTS _litestream_seq (id INTEGER PRIMARY KEY, seq "
+        "INTEGER); CREATE TABLE IF NOT EXISTS _litestream_lock (id INTEGER)",
+        "create the _litestream tables", err);
 }
 
 /* SQLite resolves symbolic links: only it knows where the log is. */
@@ -108,7 +110,7 @@ static ls_code take_wal_path(ls_db *db, sqlite3 *h, ls_err *err) {
     return LS_OK;
 }
 
-ls_code wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err) {
+ls_code ls_db_wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err) {
     if (db->wal_fd < 0) {
         db->wal_fd = open(db->wal_path, O_RDONLY | O_CLOEXEC);
         if (db->wal_fd < 0 && errno == ENOENT) {
@@ -122,16 +124,16 @@ ls_code wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *e
     return ls_wal_header_read(db->wal_fd, hdr, state, err);
 }
 
-ls_code ensure_wal(ls_db *db, ls_err *err) {
+ls_code ls_db_ensure_wal(ls_db *db, ls_err *err) {
     ls_wal_header hdr;
     ls_wal_state state;
-    ls_code code = wal_header(db, &hdr, &state, err);
-    return code != LS_OK || state == LS_WAL_VALID ? code : seq_bump(db, err);
+    ls_code code = ls_db_wal_header(db, &hdr, &state, err);
+    return code != LS_OK || state == LS_WAL_VALID ? code : ls_db_seq_bump(db, err);
 }
 
 static ls_code open_sqlite(ls_db *db, ls_err *err) {
     sqlite3 *w;
-    ls_code code = work_conn(db, &w, err);
+    ls_code code = ls_db_work_conn(db, &w, err);
     if (code == LS_OK) {
         code = take_wal_path(db, w, err);
     }
@@ -143,38 +145,38 @@ static ls_code open_sqlite(ls_db *db, ls_err *err) {
     }
     if (code == LS_OK) {
         db->cur = 0;
-        code = conn_open(db, &db->r[0], err);
+        code = ls_db_conn_open(db, &db->r[0], err);
     }
     if (code == LS_OK) {
-        code = read_begin(db->r[0], err);
+        code = ls_db_read_begin(db->r[0], err);
     }
     if (code == LS_OK) {
-        code = ensure_wal(db, err);
+        code = ls_db_ensure_wal(db, err);
     }
     return code;
 }
 
-ls_code db_open(ls_db *db, bool *missing, ls_err *err) {
+ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err) {
     ls_code code = open_file(db, missing, err);
     if (code == LS_OK && !*missing) {
         code = ls_perm_of_db(db->path, &db->perm, err);
         if (code == LS_OK) {
-            code = local_dir_make(db, 0, err);
+            code = ls_db_local_dir_make(db, 0, err);
         }
         if (code == LS_OK) {
             code = open_sqlite(db, err);
         }
         if (code == LS_OK) {
-            code = chain_load(db, err);
+            code = ls_db_chain_load(db, err);
         }
     }
     if (code != LS_OK || *missing) {
-        db_close(db);
+        ls_db_close(db);
         return code;
     }
     db->opened = true;
     db->was_missing = false;
-    db->checkpoint_mono = db_mono(db);
+    db->checkpoint_mono = ls_db_mono(db);
     return LS_OK;
 }
 
@@ -201,7 +203,7 @@ static int compare_path(const char *path, int fd, bool *exists, ls_err *err) {
     return same_file(&by_path, &by_fd) ? 1 : 0;
 }
 
-ls_code db_identity(ls_db *db, const char **why, bool *gone, ls_err *err) {
+ls_code ls_db_identity(ls_db *db, const char **why, bool *gone, ls_err *err) {
     *why = NULL;
     *gone = false;
     bool exists;
