@@ -4,29 +4,30 @@
 
 #include "engine/base/file.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 
-ls_code ls_wal_range_replaced(int64_t offset, ls_err *err) {
+/* The frame at offset is no longer the scanned one. */
+static ls_code replaced(int64_t offset, ls_err *err) {
     (void)ls_fail(err, LS_EBUSY, "write-ahead log: the frame at offset %lld was replaced",
                   (long long)offset);
     return ls_hint(err, "nothing is lost; the log is read again");
 }
 
-static ls_code read_frame_header(const ls_wal_range *r, int64_t offset, ls_wal_frame_header *h,
+/* Reads the header of a frame of the range's generation: raw, and taken apart. */
+static ls_code read_frame_header(const ls_wal_range *r, int64_t offset,
+                                 uint8_t buf[LS_WAL_FRAME_HEADER_SIZE], ls_wal_frame_header *h,
                                  ls_err *err) {
-    uint8_t buf[LS_WAL_FRAME_HEADER_SIZE];
     size_t got = 0;
-    ls_code code = ls_pread_full(r->fd, buf, sizeof(buf), offset, &got, "write-ahead log", err);
+    ls_code code =
+        ls_pread_full(r->fd, buf, LS_WAL_FRAME_HEADER_SIZE, offset, &got, "write-ahead log", err);
     if (code != LS_OK) {
         return code;
     }
-    if (got < sizeof(buf)) {
-        return ls_wal_range_replaced(offset, err);
+    if (got < LS_WAL_FRAME_HEADER_SIZE) {
+        return replaced(offset, err);
     }
     *h = ls_wal_frame_header_decode(buf);
-    return ls_wal_frame_current(h, &r->hdr) ? LS_OK : ls_wal_range_replaced(offset, err);
+    return ls_wal_frame_current(h, &r->hdr) ? LS_OK : replaced(offset, err);
 }
 
 /* Fills the window's slots by a pass over the frame headers. */
@@ -36,16 +37,17 @@ static ls_code load_window(ls_wal_range *r, uint64_t index, ls_err *err) {
         return LS_OK;
     }
     ls_code code = ls_wal_window_begin(w, index, err);
+    uint8_t raw[LS_WAL_FRAME_HEADER_SIZE];
     ls_wal_frame_header h = {0};
     for (uint32_t i = 0; code == LS_OK && i < r->info.frames; i++) {
-        code = read_frame_header(r, ls_wal_range_offset(r, i), &h, err);
+        code = read_frame_header(r, ls_wal_range_offset(r, i), raw, &h, err);
         ls_wal_entry e = {.pgno = h.pgno, .frame = i, .ck1 = h.ck1, .ck2 = h.ck2};
         if (code == LS_OK) {
             ls_wal_window_put(w, &e);
         }
     }
     if (code == LS_OK && (h.ck1 != r->info.end.ck1 || h.ck2 != r->info.end.ck2)) {
-        code = ls_wal_range_replaced(ls_wal_range_offset(r, r->info.frames - 1), err);
+        code = replaced(ls_wal_range_offset(r, r->info.frames - 1), err);
     }
     w->loaded = code == LS_OK;
     return code;
@@ -137,55 +139,54 @@ static ls_code checksum_before(const ls_wal_range *r, uint32_t frame, uint32_t *
         *ck2 = r->info.begin.ck2;
         return LS_OK;
     }
+    uint8_t raw[LS_WAL_FRAME_HEADER_SIZE];
     ls_wal_frame_header h = {0};
-    ls_code code = read_frame_header(r, ls_wal_range_offset(r, frame - 1), &h, err);
+    ls_code code = read_frame_header(r, ls_wal_range_offset(r, frame - 1), raw, &h, err);
     *ck1 = h.ck1;
     *ck2 = h.ck2;
     return code;
 }
 
-/* Reads frame header and page in one go; *got says how much of them there is. */
-static ls_code read_frame(const ls_wal_range *r, int64_t offset, uint8_t *header, uint8_t *page,
-                          size_t *got, ls_err *err) {
-    struct iovec iov[2] = {{.iov_base = header, .iov_len = LS_WAL_FRAME_HEADER_SIZE},
-                           {.iov_base = page, .iov_len = r->hdr.page_size}};
-    ssize_t n;
-    do {
-        n = preadv(r->fd, iov, 2, offset);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return ls_fail_errno(err, errno, "read write-ahead log at offset %lld", (long long)offset);
+/* The frame's header must be the recorded one; *h is what is in it. */
+static ls_code recorded_header(const ls_wal_range *r, const ls_wal_entry *e, uint8_t *raw,
+                               ls_err *err) {
+    int64_t offset = ls_wal_range_offset(r, e->frame);
+    ls_wal_frame_header h;
+    ls_code code = read_frame_header(r, offset, raw, &h, err);
+    if (code == LS_OK && (h.pgno != e->pgno || h.ck1 != e->ck1 || h.ck2 != e->ck2)) {
+        code = replaced(offset, err);
     }
-    *got = (size_t)n;
-    return LS_OK;
+    return code;
 }
 
-static bool is_recorded(const ls_wal_frame_header *h, const ls_wal_entry *e) {
-    return h->pgno == e->pgno && h->ck1 == e->ck1 && h->ck2 == e->ck2;
+static ls_code page_bytes(const ls_wal_range *r, int64_t offset, uint8_t *page, ls_err *err) {
+    size_t got = 0;
+    ls_code code = ls_pread_full(r->fd, page, r->hdr.page_size, offset + LS_WAL_FRAME_HEADER_SIZE,
+                                 &got, "write-ahead log", err);
+    return code == LS_OK && got < r->hdr.page_size ? replaced(offset, err) : code;
 }
 
-/* Frame header and page from the log, with every proof but the second look at the header. */
+/* The page of a frame from the log: header, page, header again, and the sums from the frame before
+ * must lead to this one's. */
 static ls_code read_page(const ls_wal_range *r, const ls_wal_entry *e, uint8_t *page, ls_err *err) {
     int64_t offset = ls_wal_range_offset(r, e->frame);
+    uint8_t raw[LS_WAL_FRAME_HEADER_SIZE];
     uint32_t ck1, ck2;
     ls_code code = checksum_before(r, e->frame, &ck1, &ck2, err);
+    if (code == LS_OK) {
+        code = recorded_header(r, e, raw, err);
+    }
+    if (code == LS_OK) {
+        code = page_bytes(r, offset, page, err);
+    }
+    if (code == LS_OK) {
+        code = recorded_header(r, e, raw, err);
+    }
     if (code != LS_OK) {
         return code;
     }
-    uint8_t header[LS_WAL_FRAME_HEADER_SIZE];
-    size_t got = 0;
-    code = read_frame(r, offset, header, page, &got, err);
-    if (code != LS_OK) {
-        return code;
-    }
-    if (got != (size_t)ls_wal_frame_size(r->hdr.page_size)) {
-        return ls_wal_range_replaced(offset, err);
-    }
-    ls_wal_frame_header h = ls_wal_frame_header_decode(header);
-    ls_wal_frame_checksum(&r->hdr, header, page, &ck1, &ck2);
-    bool same =
-        ls_wal_frame_current(&h, &r->hdr) && is_recorded(&h, e) && ck1 == e->ck1 && ck2 == e->ck2;
-    return same ? LS_OK : ls_wal_range_replaced(offset, err);
+    ls_wal_frame_checksum(&r->hdr, raw, page, &ck1, &ck2);
+    return ck1 == e->ck1 && ck2 == e->ck2 ? LS_OK : replaced(offset, err);
 }
 
 ls_code ls_wal_range_page(ls_wal_range *r, uint32_t pgno, int64_t offset, uint8_t *page,
@@ -204,14 +205,5 @@ ls_code ls_wal_range_page(ls_wal_range *r, uint32_t pgno, int64_t offset, uint8_
         memcpy(page, r->kept + (size_t)e->frame * r->hdr.page_size, r->hdr.page_size);
         return LS_OK;
     }
-    code = read_page(r, e, page, err);
-    if (code != LS_OK) {
-        return code;
-    }
-    ls_wal_frame_header again;
-    code = read_frame_header(r, offset, &again, err);
-    if (code == LS_OK && !is_recorded(&again, e)) {
-        code = ls_wal_range_replaced(offset, err);
-    }
-    return code;
+    return read_page(r, e, page, err);
 }

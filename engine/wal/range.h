@@ -29,7 +29,4 @@ static inline int64_t ls_wal_range_offset(const ls_wal_range *r, uint32_t frame)
     return r->info.begin.offset + (int64_t)frame * ls_wal_frame_size(r->hdr.page_size);
 }
 
-/* LS_EBUSY: the frame at offset is no longer the scanned one. */
-LS_MUST ls_code ls_wal_range_replaced(int64_t offset, ls_err *err);
-
 #endif

@@ -147,6 +147,7 @@ static void finish(ls_wal_range *r) {
         free(r->kept);
         r->kept = NULL;
     }
+    ls_wal_range_rewind(r);
 }
 
 /* Hands the range out, or frees it where there is nothing in it. */
@@ -161,7 +162,6 @@ static ls_code deliver(ls_wal_range *r, ls_code code, ls_wal_range **out, ls_wal
         return LS_OK;
     }
     finish(r);
-    ls_wal_range_rewind(r);
     *out = r;
     return LS_OK;
 }

@@ -22,3 +22,12 @@ t_engine_wal_test_live_SOURCES = t/engine/wal/test_live.c t/engine/wal/walkit.c 
 t_engine_wal_test_live_LDADD = $(LS_TEST_LIBS)
 t_engine_wal_test_live_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_wal_test_live_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+UNIT_TESTS += t/engine/wal/test_faults
+check_PROGRAMS += t/engine/wal/test_faults
+t_engine_wal_test_faults_SOURCES = t/engine/wal/test_faults.c t/engine/wal/walkit.c \
+	t/engine/wal/walkit.h
+t_engine_wal_test_faults_LDADD = $(LS_TEST_LIBS)
+t_engine_wal_test_faults_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ls_pread_full \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+t_engine_wal_test_faults_CPPFLAGS = $(LS_TEST_CPPFLAGS)
