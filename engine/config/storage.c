@@ -60,8 +60,8 @@ static ls_code file_path(const ls_replica_config *r, char **path, ls_err *err) {
         rc = ls_url_file_path(r->url, &text, err);
     if (rc != LS_OK)
         return rc;
-    /* "file://" is the root, which no one means. */
-    if (r->url != NULL ? strcmp(text, "/") == 0 : r->path == NULL) {
+    /* Nothing but slashes would be the root or the working folder, which no one means. */
+    if (r->url != NULL ? r->url[5 + strspn(r->url + 5, "/")] == '\0' : r->path == NULL) {
         (void)ls_fail(err, LS_ECONFIG, "file replica path required");
         rc = ls_hint(err, "write file:///backup/folder");
     } else {

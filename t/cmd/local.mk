@@ -14,3 +14,8 @@ t_cmd_test_output_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 LTX_TESTS = t/cmd/ltx_apply.t t/cmd/ltx_cli.t t/cmd/ltx_dump.t t/cmd/ltx_encode.t t/cmd/ltx_files.t
 TAP_TESTS += $(LTX_TESTS)
 EXTRA_DIST += $(LTX_TESTS)
+
+LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestream_ltx.t \
+	t/cmd/litestream_status.t t/cmd/litestream_restore.t
+TAP_TESTS += $(LITESTREAM_TAP)
+EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
