@@ -19,3 +19,10 @@ bin_PROGRAMS += litestream
 litestream_SOURCES = cmd/litestream_main.c $(LS_CMD_LITESTREAM) $(LS_CMD_COMMON)
 litestream_LDADD = $(LS_LIBS)
 litestream_LDFLAGS = $(AM_LDFLAGS) -static
+
+# Writes manual pages and shell completion from the tables of both programs, at build time.
+noinst_PROGRAMS += cmd/mkdoc
+cmd_mkdoc_SOURCES = cmd/mkdoc.c cmd/mkdoc.h cmd/mkdoc_complete.c cmd/mkdoc_man.c cmd/mkdoc_yml.c \
+	$(LS_CMD_LITESTREAM) $(LS_CMD_LTX) $(LS_CMD_COMMON)
+cmd_mkdoc_LDADD = $(LS_LIBS)
+cmd_mkdoc_LDFLAGS = $(AM_LDFLAGS) -static
