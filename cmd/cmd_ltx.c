@@ -65,20 +65,20 @@ static ls_code collect(ls_storage *storage, const char *level, ls_table *table, 
 static ls_code run(const ls_invocation *in, ls_err *err) {
     static const char *const keys[] = {"level", "min_txid", "max_txid", "size", "timestamp"};
     const ltx_args *args = in->args;
-    ls_source source;
+    ls_cmd_source source;
     ls_table table;
 
     ls_code rc = ls_one_positional(in, "database path or replica URL", err);
     if (rc != LS_OK)
         return rc;
     ls_table_init(&table, 5);
-    rc = ls_source_open(in, &args->config, &source, err);
+    rc = ls_cmd_source_open(in, &args->config, &source, err);
     if (rc == LS_OK)
         rc = collect(source.storage, args->level, &table, err);
     if (rc == LS_OK)
         ls_table_print(&table, args->json, keys, 1u << 0 | 1u << 3);
     ls_table_done(&table);
-    ls_source_done(&source);
+    ls_cmd_source_done(&source);
     return rc;
 }
 

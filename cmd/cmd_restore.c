@@ -29,7 +29,7 @@ typedef struct restore_args {
 /* What the arguments come to. */
 typedef struct request {
     const restore_args *args;
-    ls_source source;
+    ls_cmd_source source;
     ls_restore_opts opts;
     ls_log log;
 } request;
@@ -103,7 +103,7 @@ static ls_code open_source(const ls_invocation *in, request *r, ls_err *err) {
         (void)ls_fail(err, LS_EINVALID, "-o is required when restoring from a replica URL");
         return ls_hint(err, "litestream restore -o /path/to/db %s", in->pos[0]);
     }
-    ls_code rc = ls_source_open(in, &r->args->config, &r->source, err);
+    ls_code rc = ls_cmd_source_open(in, &r->args->config, &r->source, err);
     if (rc != LS_OK)
         return rc;
     if (r->source.db != NULL) {
@@ -299,7 +299,7 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
         return rc;
     catch_signals();
     rc = carry_out(in, &r, err);
-    ls_source_done(&r.source);
+    ls_cmd_source_done(&r.source);
     return rc;
 }
 

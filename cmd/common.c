@@ -36,7 +36,7 @@ ls_code ls_one_positional(const ls_invocation *in, const char *what, ls_err *err
     return ls_hint(err, "%s %s %s", in->program->name, in->command->name, in->command->usage[0]);
 }
 
-static ls_code find_db(const char *path, ls_source *source, ls_err *err) {
+static ls_code find_db(const char *path, ls_cmd_source *source, ls_err *err) {
     char *full = NULL;
 
     ls_code rc = ls_path_expand(path, &full, err);
@@ -51,7 +51,7 @@ static ls_code find_db(const char *path, ls_source *source, ls_err *err) {
     return rc;
 }
 
-static ls_code open_url(const ls_invocation *in, const ls_config_args *args, ls_source *source,
+static ls_code open_url(const ls_invocation *in, const ls_config_args *args, ls_cmd_source *source,
                         ls_err *err) {
     if (args->config != NULL) {
         (void)ls_fail(err, LS_EINVALID, "cannot specify a replica URL and the -config flag");
@@ -60,9 +60,9 @@ static ls_code open_url(const ls_invocation *in, const ls_config_args *args, ls_
     return ls_storage_open_url(in->pos[0], &source->storage, err);
 }
 
-ls_code ls_source_open(const ls_invocation *in, const ls_config_args *args, ls_source *source,
-                       ls_err *err) {
-    *source = (ls_source){0};
+ls_code ls_cmd_source_open(const ls_invocation *in, const ls_config_args *args,
+                           ls_cmd_source *source, ls_err *err) {
+    *source = (ls_cmd_source){0};
     ls_config_init(&source->config);
     if (ls_is_url(in->pos[0]))
         return open_url(in, args, source, err);
@@ -74,10 +74,10 @@ ls_code ls_source_open(const ls_invocation *in, const ls_config_args *args, ls_s
     return rc;
 }
 
-void ls_source_done(ls_source *source) {
+void ls_cmd_source_done(ls_cmd_source *source) {
     ls_storage_free(source->storage);
     ls_config_done(&source->config);
-    *source = (ls_source){0};
+    *source = (ls_cmd_source){0};
 }
 
 ls_code ls_check_txid(const char *value, ls_err *err) {

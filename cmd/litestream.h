@@ -57,18 +57,18 @@ LS_MUST ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls
 ls_log ls_config_log(const ls_config *config, const char *level);
 
 /* What DB_PATH or REPLICA_URL stands for. */
-typedef struct ls_source {
+typedef struct ls_cmd_source {
     ls_config config;
     const ls_db_config *db; /* NULL: a URL */
     ls_storage *storage;
-} ls_source;
+} ls_cmd_source;
 
 /* Opens the store of pos[0], which may be a replica URL or a database in the configuration. what
- * stands in the error for none: "database path or replica URL". ls_source_done afterwards, also
+ * stands in the error for none: "database path or replica URL". ls_cmd_source_done afterwards, also
  * after a failure. */
-LS_MUST ls_code ls_source_open(const ls_invocation *in, const ls_config_args *args,
-                               ls_source *source, ls_err *err);
-void ls_source_done(ls_source *source);
+LS_MUST ls_code ls_cmd_source_open(const ls_invocation *in, const ls_config_args *args,
+                                   ls_cmd_source *source, ls_err *err);
+void ls_cmd_source_done(ls_cmd_source *source);
 
 /* Checks that there is exactly one positional argument and that it is not empty. */
 LS_MUST ls_code ls_one_positional(const ls_invocation *in, const char *what, ls_err *err);
