@@ -15,8 +15,8 @@ include t/peer/local.mk
 include t/support/local.mk
 
 # Needs a build whose flags another program can do without.
-EXTRA_DIST += t/install.t t/style.t
+EXTRA_DIST += t/install.t t/rules.t t/modules.list t/traps.list
 if !SANITIZED
-TAP_TESTS += t/install.t t/style.t
+TAP_TESTS += t/install.t t/rules.t
 endif
 include t/bench/local.mk

@@ -499,7 +499,7 @@ static char *repeated(const char *unit, size_t n, const char *tail) {
     assert_non_null(text);
     for (size_t i = 0; i < n; i++)
         memcpy(text + i * len, unit, len);
-    strncpy(text + len * n, tail, strlen(tail) + 1);
+    memcpy(text + len * n, tail, strlen(tail) + 1);
     return text;
 }
 

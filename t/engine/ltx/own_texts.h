@@ -68,4 +68,4 @@
     {"corrupt/decompress-short-stale.v052.ltx", "decode page 1: decompress block: page of 505 bytes, expected 512"},
     {"corrupt/block-size-zero.v052.ltx", "decode page 0: decompress block: lz4: invalid source or destination buffer too short"},
     {"corrupt/old-format-2.v040.ltx", "decode page 0: invalid page header flags: 0x0422 (LTX format 2, written by ltx 0.4 or older)"},
-/* clang-format on */
+    /* clang-format on */
