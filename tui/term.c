@@ -88,7 +88,7 @@ void term_show(const canvas *c) {
             wchar_t text[2] = {at->ch, 0};
             cchar_t ch;
             attr_t how = attributes(at->how);
-            (void)setcchar(&ch, text, how & ~(attr_t)A_COLOR, PAIR_NUMBER(how), NULL);
+            (void)setcchar(&ch, text, how & ~(attr_t)A_COLOR, (short)PAIR_NUMBER(how), NULL);
             (void)mvadd_wch(row, col, &ch);
         }
     }
