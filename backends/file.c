@@ -273,7 +273,8 @@ static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char 
         code = put_begin((file_store *)s, &job, err);
     }
     if (code == LS_OK) {
-        code = ls_copy_fd(fd, job.out.fd, job.size, path, err);
+        /* Named by its target: that is where space runs out. */
+        code = ls_copy_fd(fd, job.out.fd, job.size, job.out.path, err);
     }
     code = put_end(&job, code, out, err);
     (void)close(fd);

@@ -70,6 +70,19 @@ static ls_code check_flags(const replicate_args *args, const ls_config *config, 
     return config->exec == NULL ? LS_OK : ls_not_yet(err, "exec");
 }
 
+/* Folders of databases are refused before anything starts. */
+static ls_code check_dirs(const ls_config *config, ls_err *err) {
+    ls_code rc = LS_OK;
+
+    for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++) {
+        ls_storage *storage = NULL;
+        if (config->dbs[i].dir != NULL)
+            rc = ls_config_storage(&config->dbs[i], &storage, err);
+        ls_storage_free(storage);
+    }
+    return rc;
+}
+
 /* ---- before the start ---- */
 
 /* Settings that an operator counts on must not be passed over in silence. */
@@ -144,6 +157,13 @@ static ls_code announce(const ls_db_config *db, const ls_log *log, ls_err *err) 
 
 /* ---- the run ---- */
 
+static ls_code run_once(ls_store *store, ls_err *err) {
+    ls_code rc = ls_store_once(store, err);
+
+    return rc == LS_ENOTREADY ? ls_hint(err, "check the path; -once does not wait for a database")
+                              : rc;
+}
+
 static ls_code run_store(const ls_config *config, bool once, const ls_log *log, ls_err *err) {
     ls_store *store = NULL;
 
@@ -151,7 +171,7 @@ static ls_code run_store(const ls_config *config, bool once, const ls_log *log, 
     for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++)
         rc = announce(&config->dbs[i], log, err);
     if (rc == LS_OK)
-        rc = once ? ls_store_once(store, err) : ls_store_run(store, err);
+        rc = once ? run_once(store, err) : ls_store_run(store, err);
     ls_store_free(store);
     if (rc == LS_OK && once)
         ls_log_write(log, LS_INFO, "one-shot replication complete", NULL);
@@ -185,6 +205,8 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
     ls_code rc = read_config(in, &config, err);
     if (rc == LS_OK)
         rc = check_flags(in->args, &config, err);
+    if (rc == LS_OK)
+        rc = check_dirs(&config, err);
     if (rc == LS_OK)
         rc = replicate(in, &config, err);
     ls_config_done(&config);
