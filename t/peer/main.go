@@ -26,7 +26,7 @@ const usage = `usage: ltxpeer COMMAND ...
   version                                 version of the library
   verify FILE...                          reads each file whole; one line a bad file
   compact FLAGS OUT FILE...               merges; FLAGS is the header's flags (2: no checksums)
-  decode OUT.db FILE                      database from a snapshot
+  decode OUT.db FILE                      database from a snapshot (-: standard input)
   dumpjson FILE                           header, pages, index, trailer; pages also read by index
   encode FLAGS MIN MAX TIME OUT OLD NEW   the change from database OLD to NEW; MIN 1: all of NEW`
 
@@ -122,11 +122,14 @@ func compact(flags, out string, paths []string) error {
 }
 
 func decode(out, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+	f := os.Stdin
+	if path != "-" {
+		var err error
+		if f, err = os.Open(path); err != nil {
+			return err
+		}
+		defer f.Close()
 	}
-	defer f.Close()
 	return create(out, func(w io.Writer) error {
 		return ltx.NewDecoder(bufio.NewReader(f)).DecodeDatabaseTo(w)
 	})
