@@ -1,5 +1,5 @@
 /*
- * Rules that writer and reader of a file share. For engine/ltx only.
+ * Rules that writers and readers of a file share. For engine/ltx and engine/restore only.
  */
 #ifndef LS_LTX_RULES_H
 #define LS_LTX_RULES_H

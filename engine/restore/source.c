@@ -1,6 +1,8 @@
 /* One planned LTX file opened for rebuilding; see source.h. */
 #include "engine/restore/source.h"
 
+#include "engine/ltx/rules.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,7 +91,7 @@ static ls_code check_header(ls_source *src, ls_err *err) {
         return ls_fail(err, LS_ECORRUPT, "its header says it is %s",
                        ls_ltx_name_format(src->header.min_txid, src->header.max_txid, name));
     }
-    return LS_OK;
+    return ls_ltx_check_post_apply(&src->header, src->tail.trailer.post_apply, err);
 }
 
 static ls_code open_frames(ls_source *src, ls_storage *s, ls_err *err) {

@@ -1,8 +1,10 @@
 # Tests of engine/restore.
 RESTORE_TEST_COMMON = t/engine/restore/replica.c t/engine/restore/replica.h $(LTX_TEST_COMMON)
 
-UNIT_TESTS += t/engine/restore/test_plan t/engine/restore/test_vectors
-check_PROGRAMS += t/engine/restore/test_plan t/engine/restore/test_vectors
+UNIT_TESTS += t/engine/restore/test_plan t/engine/restore/test_vectors \
+	t/engine/restore/test_rebuild t/engine/restore/test_restore
+check_PROGRAMS += t/engine/restore/test_plan t/engine/restore/test_vectors \
+	t/engine/restore/test_rebuild t/engine/restore/test_restore
 
 t_engine_restore_test_plan_SOURCES = t/engine/restore/test_plan.c
 t_engine_restore_test_plan_LDADD = $(LS_TEST_LIBS)
@@ -13,3 +15,13 @@ t_engine_restore_test_vectors_SOURCES = t/engine/restore/test_vectors.c $(RESTOR
 t_engine_restore_test_vectors_LDADD = $(LTX_TEST_LIBS)
 t_engine_restore_test_vectors_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_restore_test_vectors_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_restore_test_rebuild_SOURCES = t/engine/restore/test_rebuild.c $(RESTORE_TEST_COMMON)
+t_engine_restore_test_rebuild_LDADD = $(LTX_TEST_LIBS)
+t_engine_restore_test_rebuild_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_restore_test_rebuild_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_restore_test_restore_SOURCES = t/engine/restore/test_restore.c $(RESTORE_TEST_COMMON)
+t_engine_restore_test_restore_LDADD = $(LTX_TEST_LIBS)
+t_engine_restore_test_restore_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_restore_test_restore_CPPFLAGS = $(LTX_TEST_CPPFLAGS)

@@ -162,8 +162,8 @@ static void every_txid_head(void **state) { every_txid(state, "replica-head"); }
 
 /* ---- a wrong bit anywhere in a recorded file ---- */
 
-/* One bit of each byte of each file of a plan: an error that names the file. Compressed bytes alone
- * are not covered by a checksum; there, other bytes may stand for the same page. */
+/* One bit of every eleventh byte of each file of a plan: an error that names the file. Compressed
+ * bytes alone are not covered by a checksum; there, other bytes may stand for the same page. */
 static void flipped_bits(void **state) {
     json_t *expected = replica_copy("replica-a", *state);
     char *root = tempdir_path(state, "replica");
@@ -184,7 +184,7 @@ static void flipped_bits(void **state) {
         char *path = ls_path_join(root, ls_storage_key(&plan.files[i], key));
         int fd = open(path, O_RDWR | O_CLOEXEC);
         assert_true(fd >= 0);
-        for (uint64_t at = 0; at < plan.files[i].size; at++) {
+        for (uint64_t at = 0; at < plan.files[i].size; at += 11) {
             uint8_t byte;
             uint8_t flipped;
             assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
@@ -208,7 +208,7 @@ static void flipped_bits(void **state) {
         assert_int_equal(close(fd), 0);
         free(path);
     }
-    assert_true(flips > 2000);
+    assert_true(flips > 800);
     assert_true(harmless < flips / 50);
     free(good);
     ls_plan_done(&plan);
