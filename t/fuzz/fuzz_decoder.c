@@ -4,12 +4,17 @@
  * - Whole or in small pieces, the outcome is the same.
  * - What is accepted decodes alike through the LZ4 library, and again through random access.
  * - Pages that are accepted, written by the encoder, make a file that verifies.
+ * - With its checksum put right, which no mutation can do, a file that is accepted then has a page
+ *   index that the index reader takes as well.
  */
 #include "t/fuzz/fuzz.h"
 
 #include "engine/base/buf.h"
+#include "engine/ltx/bytes.h"
+#include "engine/ltx/crc64.h"
 #include "engine/ltx/decoder.h"
 #include "engine/ltx/encoder.h"
+#include "engine/ltx/index.h"
 
 #include <lz4frame.h>
 
@@ -50,18 +55,18 @@ static void check_page(const ls_ltx_page *p, uint32_t page_size) {
         check_with_library(p, page_size);
 }
 
-/* Reads all pages, each into enc where it is not NULL. */
+/* Reads all pages, each into enc, and goes on with the file checksum. */
 static ls_code read_pages(ls_ltx_decoder *dec, ls_ltx_encoder *enc, uint32_t page_size,
-                          ls_err *err) {
+                          uint64_t *crc, ls_err *err) {
     for (;;) {
         ls_ltx_page p;
         bool end = false;
         ls_code rc = ls_ltx_decoder_next(dec, &p, &end, err);
         if (rc != LS_OK || end)
             return rc;
-        if (enc == NULL)
-            continue;
         check_page(&p, page_size);
+        *crc = ls_crc64(*crc, p.frame, ls_ltx_frame_crc_prefix(p.flags));
+        *crc = ls_crc64(*crc, p.data, page_size);
         ls_err none = LS_ERR_INIT;
         EXPECT(ls_ltx_encoder_frame(enc, p.frame, p.size, p.data, &none) == LS_OK);
     }
@@ -88,6 +93,39 @@ static void check_copy(ls_ltx_encoder *enc, const ls_ltx_header *h, const ls_ltx
     EXPECT(sum.pages == ls_ltx_encoder_pages(enc) && sum.size == out->len);
 }
 
+/* The index of a file that was accepted, through its own reader. */
+static void check_index(const uint8_t *data, size_t size, const ls_ltx_summary *sum) {
+    ls_err err = LS_ERR_INIT;
+    ls_ltx_tail tail;
+    ls_ltx_index_iter *it = NULL;
+    EXPECT(ls_ltx_tail_decode(data + size - 24, size, &tail, &err) == LS_OK);
+    fuzz_reader in = fuzz_reader_of(data + tail.index_offset, (size_t)tail.index_size, SIZE_MAX);
+    EXPECT(ls_ltx_index_iter_new(&in.base, &sum->header, &tail, &it, &err) == LS_OK);
+    uint32_t n = 0;
+    for (bool end = false; !end; n += !end) {
+        ls_ltx_entry e;
+        EXPECT(ls_ltx_index_iter_next(it, &e, &end, &err) == LS_OK);
+    }
+    EXPECT(n == sum->pages);
+    ls_ltx_index_iter_free(it);
+}
+
+/* pos: behind the last page; crc: up to there. */
+static void check_sealed(const uint8_t *data, size_t size, size_t pos, uint64_t crc) {
+    ls_err err = LS_ERR_INIT;
+    ls_ltx_summary sum;
+    if (size < pos + 8)
+        return;
+    uint8_t *copy = malloc(size);
+    EXPECT(copy != NULL);
+    memcpy(copy, data, size);
+    put_be64(copy + size - 8, LS_LTX_CHECKSUM_FLAG | ls_crc64(crc, data + pos, size - 8 - pos));
+    fuzz_reader in = fuzz_reader_of(copy, size, SIZE_MAX);
+    if (ls_ltx_verify(&in.base, &sum, &err) == LS_OK)
+        check_index(copy, size, &sum);
+    free(copy);
+}
+
 static ls_code read_whole(const uint8_t *data, size_t size, ls_err *err) {
     fuzz_reader in = fuzz_reader_of(data, size, SIZE_MAX);
     ls_ltx_header h;
@@ -101,7 +139,10 @@ static ls_code read_whole(const uint8_t *data, size_t size, ls_err *err) {
     ls_buf_writer_init(&out, &buf);
     ls_ltx_encoder *enc = new_encoder(&h, &out);
     ls_ltx_trailer trailer = {0};
-    rc = read_pages(dec, enc, h.page_size, err);
+    uint64_t crc = ls_crc64(0, data, LS_LTX_HEADER_SIZE);
+    rc = read_pages(dec, enc, h.page_size, &crc, err);
+    if (rc == LS_OK)
+        check_sealed(data, size, (size_t)ls_ltx_decoder_bytes(dec) - LS_LTX_PAGE_HEADER_SIZE, crc);
     if (rc == LS_OK)
         rc = ls_ltx_decoder_close(dec, &trailer, err);
     if (rc == LS_OK)

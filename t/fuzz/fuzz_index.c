@@ -19,7 +19,7 @@ static void check_entry(const ls_ltx_entry *e, const uint8_t **at, const uint8_t
     size_t n = put_varint(bytes, e->pgno);
     n += put_varint(bytes + n, e->offset);
     n += put_varint(bytes + n, e->size);
-    EXPECT((size_t)(end - *at) > n && memcmp(*at, bytes, n) == 0);
+    EXPECT((size_t)(end - *at) >= n && memcmp(*at, bytes, n) == 0);
     *at += n;
 }
 

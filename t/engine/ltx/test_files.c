@@ -27,7 +27,7 @@ typedef struct own_text {
 } own_text;
 
 static const own_text own_texts[] = {
-#include "t/engine/ltx/own_texts.h"
+#include "t/engine/ltx/own_texts.inc"
 };
 #define OWN_TEXTS (sizeof own_texts / sizeof own_texts[0])
 
