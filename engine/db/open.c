@@ -54,7 +54,7 @@ static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
         *missing = true;
     } else if (code == LS_OK &&
                (got < sizeof(magic) || memcmp(magic, "SQLite format 3", 16) != 0)) {
-        code = ls_fail(err, LS_ENOTDB, "%s is not an SQLite database", db->path);
+        code = ls_fail(err, LS_ENOTDB, "not an SQLite database");
     }
     return code;
 }

@@ -92,7 +92,8 @@ static void skip(ls_entry *e, const ls_err *last) {
 static void final_failed(ls_entry *e, ls_lane *lane) {
     const ls_store *store = e->store;
     int64_t now = ls_store_now(), interval = store->config->shutdown_sync_interval;
-    if (lane->rc == LS_EDIVERGED || now + interval > store->deadline) {
+    bool hopeless = lane->rc == LS_EDIVERGED || lane->rc == LS_ENOTDB;
+    if (hopeless || now + interval > store->deadline) {
         ls_log_err(store->log, LS_ERROR, "shutdown sync failed after timeout", &lane->err,
                    LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)),
                                   LS_INT("attempts", e->attempts),

@@ -60,7 +60,7 @@ told(litestream("ltx", "-config", config(d, "dbs: []"), nothing), "ltx: no such 
 # ---- not a database ----
 before = tap.read(text)
 told(litestream("replicate", "-once", text, url), "replicate: a text file", text,
-     "is not an SQLite database")
+     ": not an SQLite database")
 tap.ok(tap.read(text) == before and not os.path.exists(text + "-wal"), "which is left as it was")
 told(litestream("replicate", "-once", folder, url), "replicate: a folder", folder)
 told(litestream("restore", "-o", folder, "file://" + path("nowhere")), "restore: onto a folder",

@@ -290,7 +290,7 @@ static void not_a_database_is_refused(void **state) {
     ls_err err = LS_ERR_INIT;
     ls_db_sync_result r;
     assert_int_equal(ls_db_sync(f->db, &r, &err), LS_ENOTDB);
-    assert_non_null(strstr(err.msg, "a.db is not an SQLite database"));
+    assert_non_null(strstr(err.msg, "a.db: not an SQLite database"));
     unlink(f->path);
     app_start(f, "");
     assert_int_equal(sync_all(f).txid, 1);
