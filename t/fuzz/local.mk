@@ -6,9 +6,13 @@ else
 FUZZ_MAIN = t/fuzz/replay.c
 FUZZ_LINK = $(AM_LDFLAGS) -static
 endif
-FUZZ_TARGETS = decoder header index names
+FUZZ_TARGETS = config decoder header index names
 
-check_PROGRAMS += t/fuzz/fuzz_decoder t/fuzz/fuzz_header t/fuzz/fuzz_index t/fuzz/fuzz_names
+check_PROGRAMS += t/fuzz/fuzz_config t/fuzz/fuzz_decoder t/fuzz/fuzz_header t/fuzz/fuzz_index \
+	t/fuzz/fuzz_names
+t_fuzz_fuzz_config_SOURCES = t/fuzz/fuzz_config.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_config_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
 t_fuzz_fuzz_decoder_SOURCES = t/fuzz/fuzz_decoder.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_decoder_LDADD = $(LS_LIBS) $(LZ4_LIBS)
 t_fuzz_fuzz_decoder_LDFLAGS = $(FUZZ_LINK)

@@ -23,7 +23,8 @@ replay() {
     fi
 }
 
-echo 1..4
+echo 1..5
+replay config 16 "$seeds/config"
 replay decoder 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/decoder"
 replay index 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/index"
 replay names 10 "$seeds/names"
