@@ -2,6 +2,7 @@
 #include "cmd/litestream.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -92,11 +93,35 @@ static void warn_later(const ls_config *config, const ls_log *log) {
                      LS_ATTRS(LS_STR("key", config->later[i])));
 }
 
-static ls_code restore_from(const ls_db_config *db, ls_storage *storage, ls_err *err) {
-    ls_restore_opts opts = {.output = db->path, .timestamp_ms = LS_NO_TIMESTAMP};
-    ls_restore_result result;
+static void stop_signals(sigset_t *set) {
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGTERM);
+}
 
-    return ls_restore(storage, &opts, &result, err);
+/* From its first line to the loop that handles it the daemon lets a signal wait: killed in between
+ * it would end by another status than a moment later. A single pass may be killed at any time. */
+static void hold_signals(void) {
+    sigset_t set;
+
+    stop_signals(&set);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* A restore may take long, and a signal ends it. */
+static ls_code restore_from(const ls_db_config *db, ls_storage *storage, ls_err *err) {
+    ls_restore_opts opts = {
+        .output = db->path, .timestamp_ms = LS_NO_TIMESTAMP, .cancel = ls_catch_signals()};
+    ls_restore_result result;
+    sigset_t set, before;
+
+    stop_signals(&set);
+    (void)sigprocmask(SIG_UNBLOCK, &set, &before);
+    ls_code rc = ls_restore(storage, &opts, &result, err);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    if (rc == LS_OK && ls_canceled(opts.cancel))
+        return ls_fail(err, LS_ECANCELED, "interrupted");
+    return rc;
 }
 
 /* A missing database with restore-if-db-not-exists comes from its replica, if there is one. */
@@ -158,6 +183,8 @@ static ls_code announce(const ls_db_config *db, const ls_log *log, ls_err *err) 
 /* ---- the run ---- */
 
 static ls_code run_once(ls_store *store, ls_err *err) {
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
     ls_code rc = ls_store_once(store, err);
 
     return rc == LS_ENOTREADY ? ls_hint(err, "check the path; -once does not wait for a database")
@@ -183,6 +210,8 @@ static ls_code replicate(const ls_invocation *in, ls_config *config, ls_err *err
     const char *level = args->log_level != NULL ? args->log_level : config->log_level_text;
     ls_log log = ls_config_log(config, args->log_level);
 
+    if (!args->once)
+        hold_signals();
     if (in->n_pos > 0 && level == NULL)
         level = "INFO";
     ls_log_write(

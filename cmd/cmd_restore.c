@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -33,22 +32,6 @@ typedef struct request {
     ls_restore_opts opts;
     ls_log log;
 } request;
-
-static ls_cancel interrupted;
-
-static void on_signal(int sig) {
-    (void)sig;
-    ls_cancel_set(&interrupted);
-}
-
-/* The first signal ends the restore in good order, its unfinished file removed; the second kills.
- */
-static void catch_signals(void) {
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-    (void)sigaction(SIGINT, &sa, NULL);
-    (void)sigaction(SIGTERM, &sa, NULL);
-}
 
 static ls_code parse_integrity(const char *mode, ls_integrity *out, ls_err *err) {
     static const char *const names[] = {"none", "quick", "full", NULL};
@@ -83,7 +66,7 @@ static ls_code parse_request(const restore_args *args, request *r, ls_err *err) 
         .parallelism =
             args->parallelism > 0 && args->parallelism < 1024 ? (int)args->parallelism : 0,
         .force = args->force,
-        .cancel = &interrupted,
+        .cancel = ls_catch_signals(),
     };
     ls_code rc = parse_integrity(args->integrity, &r->opts.integrity, err);
     if (rc == LS_OK)
@@ -297,7 +280,6 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
         rc = parse_request(in->args, &r, err);
     if (rc != LS_OK)
         return rc;
-    catch_signals();
     rc = carry_out(in, &r, err);
     ls_cmd_source_done(&r.source);
     return rc;

@@ -1,6 +1,7 @@
 /* What the commands of litestream share: see litestream.h. */
 #include "cmd/litestream.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,21 @@ ls_log ls_config_log(const ls_config *config, const char *level) {
     if (level != NULL && level[0] != '\0')
         (void)ls_level_parse(level, &log.level);
     return log;
+}
+
+static ls_cancel interrupted;
+
+static void on_signal(int sig) {
+    (void)sig;
+    ls_cancel_set(&interrupted);
+}
+
+const ls_cancel *ls_catch_signals(void) {
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    (void)sigaction(SIGINT, &sa, NULL);
+    (void)sigaction(SIGTERM, &sa, NULL);
+    return &interrupted;
 }
 
 ls_code ls_one_positional(const ls_invocation *in, const char *what, ls_err *err) {

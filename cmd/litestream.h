@@ -56,6 +56,10 @@ LS_MUST ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls
  * environment counts more than the configuration, the flag more than both. */
 ls_log ls_config_log(const ls_config *config, const char *level);
 
+/* The first SIGINT or SIGTERM sets what is returned, so that a restore ends in good order, its
+ * unfinished file removed; the second kills. */
+const ls_cancel *ls_catch_signals(void);
+
 /* What DB_PATH or REPLICA_URL stands for. */
 typedef struct ls_cmd_source {
     ls_config config;

@@ -102,7 +102,15 @@ static ls_code start_signals(ls_store *store, ls_err *err) {
     if (rc == 0) {
         rc = uv_signal_start(&store->sighup, on_hangup, SIGHUP);
     }
-    return rc == 0 ? LS_OK : ls_fail_errno(err, -rc, "handle signals");
+    if (rc != 0) {
+        return ls_fail_errno(err, -rc, "handle signals");
+    }
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return LS_OK;
 }
 
 /* ---- Making it ---- */

@@ -23,7 +23,8 @@ LS_MUST ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_stor
 
 /* Runs until SIGINT, SIGTERM or ls_store_stop; then a last capture and upload of every database,
  * tried again every shutdown-sync-interval until shutdown-sync-timeout; a second signal skips that.
- * LS_OK only if every database's last sync succeeded. */
+ * LS_OK only if every database's last sync succeeded. A caller that blocked SIGINT and SIGTERM
+ * before, so that none is lost, finds them unblocked. */
 LS_MUST ls_code ls_store_run(ls_store *store, ls_err *err);
 
 /* Captures and uploads every database once, checks, and returns (`replicate -once`). */
