@@ -6,6 +6,8 @@
 
 /* Pieces a thread: one worked on, one waiting, and one being filled or taken back. */
 #define PIECES_PER_THREAD 3
+/* Smaller pieces are done sooner than another thread is woken for them: level-0 files, mostly. */
+#define HAND_OUT_MIN (32u * 1024)
 
 struct ls_pipeline {
     ls_pool *pool; /* NULL: no threads */
@@ -91,7 +93,7 @@ void ls_pipeline_submit(ls_pipeline *p, ls_piece *piece) {
     p->submitted++;
     piece->done = false;
     piece->job.run = run_piece;
-    if (p->pool != NULL) {
+    if (p->pool != NULL && piece->chunk.in_len >= HAND_OUT_MIN) {
         ls_pool_submit(p->pool, &piece->job);
     } else {
         run_piece(&piece->job);

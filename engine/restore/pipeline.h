@@ -27,7 +27,8 @@ typedef struct ls_piece {
 /* Called in order with each piece that was worked on, from the thread that feeds. */
 typedef ls_code (*ls_pipeline_take)(void *arg, ls_piece *piece, ls_err *err);
 
-/* threads 0: pieces are worked on by the thread that feeds. target and arg must outlive it. */
+/* threads 0: pieces are worked on by the thread that feeds, as small ones always are. target and
+ * arg must outlive it. */
 LS_MUST ls_code ls_pipeline_new(int threads, const ls_chunk_target *target, ls_pipeline_take take,
                                 void *arg, ls_pipeline **pipeline, ls_err *err);
 

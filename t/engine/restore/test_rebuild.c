@@ -129,6 +129,57 @@ static void empty_database(void **state) {
     chain_done(&c);
 }
 
+/* A database past the page that SQLite locks: it is in no file and reads as zeros. */
+static void lock_page(void **state) {
+    const uint32_t page_size = 65536;
+    const uint32_t commit = 16386;
+    chain c;
+    chain_init(&c, *state, "lock", page_size);
+    mem_file m;
+    mem_file_init(&m);
+    const ls_ltx_header h = {.flags = LS_LTX_FLAG_NO_CHECKSUM,
+                             .page_size = page_size,
+                             .commit = commit,
+                             .min_txid = 1,
+                             .max_txid = 1};
+    ls_err err = LS_ERR_INIT;
+    ls_ltx_encoder *enc;
+    must(ls_ltx_encoder_new(&m.out.base, &h, NULL, &enc, &err), &err);
+    uint8_t *page = calloc(1, page_size);
+    assert_non_null(page);
+    for (uint32_t pgno = 1; pgno <= commit; pgno++) {
+        page[0] = (uint8_t)pgno;
+        if (pgno != ls_ltx_lock_pgno(page_size)) {
+            must(ls_ltx_encoder_page(enc, pgno, page, page_size, &err), &err);
+        }
+    }
+    must(ls_ltx_encoder_close(enc, 0, NULL, &err), &err);
+    ls_ltx_encoder_free(enc);
+    const ls_ltx_info name = {.level = 9, .min_txid = 1, .max_txid = 1};
+    ls_ltx_info file;
+    ls_reader *in = ls_mem_reader_new(m.buf.data, m.buf.len);
+    must(ls_storage_put(c.s, &name, in, true, &file, &err), &err);
+    ls_reader_close(in);
+    mem_file_done(&m);
+    const ls_plan plan = {.files = &file, .n = 1};
+    int fd = memfd_create("restored", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    const ls_restore_opts opts = {.timestamp_ms = LS_NO_TIMESTAMP};
+    ls_restore_result result;
+    must(ls_rebuild(c.s, &plan, fd, "restored", &opts, &result, &err), &err);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, (int64_t)commit * page_size);
+    for (uint32_t pgno = 16384; pgno <= commit; pgno++) {
+        uint8_t first;
+        assert_int_equal(pread(fd, &first, 1, (off_t)(pgno - 1) * page_size), 1);
+        assert_int_equal(first, pgno == 16385 ? 0 : (uint8_t)pgno);
+    }
+    assert_int_equal(close(fd), 0);
+    free(page);
+    chain_done(&c);
+}
+
 /* ---- vectors: merging and rebuilding give the same pages ---- */
 
 static ls_ltx_info put_vector(chain *c, const char *rel) {
@@ -646,6 +697,7 @@ int main(void) {
         unit_test_in_tempdir(large_chain),
         unit_test_in_tempdir(full_files_in_the_middle),
         unit_test_in_tempdir(empty_database),
+        unit_test_in_tempdir(lock_page),
         unit_test_in_tempdir(same_as_merged),
         unit_test_in_tempdir(corrupt_vectors),
         unit_test_in_tempdir(deleted_files),

@@ -1,5 +1,6 @@
 /* Whole restores: what may be at the target, what a failure leaves (nothing), modes, checks. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -495,6 +496,121 @@ static void files_deleted_meanwhile(void **state) {
     assert_int_equal(entries(p->dir), 1);
 }
 
+/* ---- a store that fails, or gives little at a time ---- */
+
+typedef struct faulty_store {
+    ls_storage base;
+    ls_storage *inner;
+    long calls, fail_at; /* opens and reads so far; the one that fails */
+} faulty_store;
+
+typedef struct faulty_reader {
+    ls_reader base;
+    ls_reader *inner;
+    faulty_store *store;
+} faulty_reader;
+
+static bool fault(faulty_store *f) { return ++f->calls == f->fail_at; }
+
+static ls_code faulty_read(ls_reader *r, void *buf, size_t len, size_t *got, ls_err *err) {
+    faulty_reader *f = (faulty_reader *)r;
+    if (fault(f->store)) {
+        return ls_fail(err, LS_EIO, "connection lost");
+    }
+    size_t most = 1 + (size_t)f->store->calls * 37 % 900;
+    return f->inner->read(f->inner, buf, len < most ? len : most, got, err);
+}
+
+static void faulty_close(ls_reader *r) {
+    ls_reader_close(((faulty_reader *)r)->inner);
+    free(r);
+}
+
+static ls_code faulty_list(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it,
+                           ls_err *err) {
+    faulty_store *f = (faulty_store *)s;
+    return fault(f) ? ls_fail(err, LS_EIO, "connection lost")
+                    : ls_storage_list(f->inner, level, seek, it, err);
+}
+
+static ls_code faulty_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
+                           ls_reader **r, ls_err *err) {
+    faulty_store *f = (faulty_store *)s;
+    if (fault(f)) {
+        return ls_fail(err, LS_EIO, "connection lost");
+    }
+    faulty_reader *fr = malloc(sizeof *fr);
+    assert_non_null(fr);
+    *fr = (faulty_reader){.base = {.read = faulty_read, .close = faulty_close}, .store = f};
+    ls_code code = ls_storage_open_range(f->inner, file, off, len, &fr->inner, err);
+    *r = &fr->base;
+    return code;
+}
+
+/* Each call to the store fails once: an error, and no file; without a fault, odd pieces do no harm.
+ */
+static void every_call_fails_once(void **state) {
+    place *p = *state;
+    chain_step(&p->c, 200, 0); /* a file of more than one read */
+    static const ls_storage_ops ops = {.type = "test", .list = faulty_list, .open = faulty_open};
+    faulty_store s = {.base = {.ops = &ops}, .inner = p->c.s};
+    const ls_restore_opts opts = opts_for(p->out);
+    ls_restore_result result;
+    ls_err err = LS_ERR_INIT;
+    must(ls_restore(&s.base, &opts, &result, &err), &err);
+    assert_restored(p, p->out);
+    assert_int_equal(unlink(p->out), 0);
+    long calls = s.calls;
+    assert_true(calls > 100);
+    for (s.fail_at = 1; s.fail_at <= calls; s.fail_at++) {
+        s.calls = 0;
+        err = LS_ERR_INIT;
+        assert_int_equal(ls_restore(&s.base, &opts, &result, &err), LS_EIO);
+        assert_non_null(strstr(err.msg, "connection lost"));
+        assert_true(strstr(err.msg, "list level ") != NULL || strstr(err.msg, "ltx/0/") != NULL);
+        assert_int_equal(entries(p->dir), 1);
+    }
+}
+
+/* ---- two restores to one place ---- */
+
+typedef struct rival {
+    pthread_t thread;
+    const place *p;
+    ls_code code;
+} rival;
+
+static void *compete(void *arg) {
+    rival *r = arg;
+    const ls_restore_opts opts = opts_for(r->p->out);
+    ls_err err = LS_ERR_INIT;
+    ls_restore_result result;
+    r->code = ls_restore(r->p->c.s, &opts, &result, &err);
+    return NULL;
+}
+
+static void rivals(void **state) {
+    const place *p = *state;
+    for (int round = 0; round < 10; round++) {
+        rival r[3];
+        for (int i = 0; i < 3; i++) {
+            r[i].p = p;
+            assert_int_equal(pthread_create(&r[i].thread, NULL, compete, &r[i]), 0);
+        }
+        int won = 0;
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(pthread_join(r[i].thread, NULL), 0);
+            won += r[i].code == LS_OK;
+        }
+        assert_true(won <= 1);
+        if (won == 1) {
+            assert_restored(p, p->out);
+            assert_int_equal(unlink(p->out), 0);
+        }
+        assert_int_equal(entries(p->dir), 1);
+    }
+}
+
 /* ---- SQLite's check ---- */
 
 /* A replica of an SQLite database in WAL mode: rows, then one file per page that is spoiled. */
@@ -616,6 +732,8 @@ int main(void) {
         test(full_disk),
         test(no_right_to_write),
         test(files_deleted_meanwhile),
+        test(every_call_fails_once),
+        test(rivals),
         test(integrity),
         test(available),
     };
