@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LEVELS 10
 
 typedef struct restore_args {
     ls_config_args config;
@@ -104,38 +103,20 @@ static ls_code open_source(const ls_invocation *in, request *r, ls_err *err) {
 
 /* ---- bounds in time ---- */
 
-static ls_code level_bounds(ls_storage *s, int level, int64_t *first, int64_t *last, ls_err *err) {
-    ls_storage_iter *it = NULL;
-    bool end = false;
-
-    ls_code rc = ls_storage_list(s, level, 0, &it, err);
-    while (rc == LS_OK && !end) {
-        ls_ltx_info f;
-        rc = ls_storage_iter_next(it, &f, &end, err);
-        if (rc != LS_OK || end)
-            break;
-        *first = *first == LS_NO_TIMESTAMP || f.created_ms < *first ? f.created_ms : *first;
-        *last = f.created_ms > *last ? f.created_ms : *last;
-    }
-    ls_storage_iter_free(it);
-    return rc;
-}
-
 /* From a URL, a time outside of what is there is an error: most likely the URL or the zone is
  * wrong. */
 static ls_code check_bounds(const request *r, ls_err *err) {
-    int64_t first = LS_NO_TIMESTAMP, last = LS_NO_TIMESTAMP;
+    int64_t first, last;
+    bool any;
     int64_t wanted = r->opts.timestamp_ms;
     char a[32], b[32];
-    ls_code rc = LS_OK;
 
     if (r->source.db != NULL || wanted == LS_NO_TIMESTAMP)
         return LS_OK;
-    for (int level = 0; level < LEVELS && rc == LS_OK; level++)
-        rc = level_bounds(r->source.storage, level, &first, &last, err);
+    ls_code rc = ls_restore_bounds(r->source.storage, &any, &first, &last, err);
     if (rc != LS_OK)
         return ls_wrap(err, "created at");
-    if (first == LS_NO_TIMESTAMP) {
+    if (!any) {
         (void)ls_fail(err, LS_ENOBACKUP, "no backups found");
         return ls_hint(err, "nothing is stored at %s", ls_storage_url(r->source.storage));
     }
