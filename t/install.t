@@ -26,8 +26,11 @@ prefix=$(sed -n 's/^prefix=//p' "$LS_BUILD/engine/litestream.pc")
 pc=$(find "$dest$prefix" -name litestream.pc)
 PKG_CONFIG_LIBDIR=$(dirname "$pc"):$(pkg-config --variable pc_path pkg-config)
 export PKG_CONFIG_LIBDIR
+# A build without the shared library is linked with --static.
+[ -n "$(find "$dest$prefix" -name 'liblitestream.so')" ] && static='' || static=--static
 # The sysroot stands for the folder that DESTDIR is in a package's build.
-flags=$(pkg-config --define-variable=prefix="$dest$prefix" --cflags --libs litestream 2>"$dir/out")
+# shellcheck disable=SC2086 # nothing or one word
+flags=$(pkg-config $static --define-variable=prefix="$dest$prefix" --cflags --libs litestream 2>"$dir/out")
 ok $? "pkg-config knows litestream"
 
 cat >"$dir/program.c" <<'C'
@@ -52,10 +55,10 @@ ${CC:-cc} -std=c17 -Wall -Wextra -pedantic -Werror -o "$dir/program" "$dir/progr
     >"$dir/out" 2>&1
 ok $? "a program compiles and links with the installed headers and library"
 
-lib=$(dirname "$(find "$dest$prefix" -name 'liblitestream.so')")
+lib=$(dirname "$(find "$dest$prefix" -name 'liblitestream.*a')")
 mkdir "$dir/empty"
 LD_LIBRARY_PATH=$lib "$dir/program" "file://$dir/empty" >"$dir/out" 2>&1
-ok $? "it runs with the shared library"
+ok $? "it runs with the installed library"
 
 version=$(pkg-config --modversion litestream)
 test "$(sed -n 1p "$dir/out")" = "$version"
