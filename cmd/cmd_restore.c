@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-
 typedef struct restore_args {
     ls_config_args config;
     const char *output;
@@ -79,7 +78,7 @@ static ls_code parse_request(const restore_args *args, request *r, ls_err *err) 
 }
 
 static ls_code open_source(const ls_invocation *in, request *r, ls_err *err) {
-    bool url = ls_is_url(in->pos[0]);
+    bool url = ls_is_replica_url(in->pos[0]);
 
     if (url && r->args->config.config == NULL && r->opts.output == NULL) {
         (void)ls_fail(err, LS_EINVALID, "-o is required when restoring from a replica URL");
@@ -88,13 +87,9 @@ static ls_code open_source(const ls_invocation *in, request *r, ls_err *err) {
     ls_code rc = ls_cmd_source_open(in, &r->args->config, &r->source, err);
     if (rc != LS_OK)
         return rc;
-    if (r->source.db != NULL) {
-        r->log = ls_config_log(&r->source.config, NULL);
-        if (r->opts.output == NULL)
-            r->opts.output = r->source.db->path;
-    } else {
-        r->log = ls_config_log(&r->source.config, NULL);
-    }
+    r->log = ls_config_log(&r->source.config, NULL);
+    if (r->opts.output == NULL)
+        r->opts.output = r->source.db->path;
     /* Standard output belongs to the result. */
     if (r->args->json || r->args->dry_run)
         r->log.fd = 2;

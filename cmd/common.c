@@ -76,11 +76,16 @@ static ls_code open_url(const ls_invocation *in, const ls_config_args *args, ls_
     return ls_storage_open_url(in->pos[0], &source->storage, err);
 }
 
+bool ls_is_replica_url(const char *text) {
+    return ls_is_url(text) && !ls_has_prefix(text, "sqlite://") &&
+           !ls_has_prefix(text, "sqlite3://");
+}
+
 ls_code ls_cmd_source_open(const ls_invocation *in, const ls_config_args *args,
                            ls_cmd_source *source, ls_err *err) {
     *source = (ls_cmd_source){0};
     ls_config_init(&source->config);
-    if (ls_is_url(in->pos[0]))
+    if (ls_is_replica_url(in->pos[0]))
         return open_url(in, args, source, err);
     ls_code rc = ls_load_config(args, &source->config, err);
     if (rc == LS_OK)

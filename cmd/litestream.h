@@ -67,6 +67,9 @@ typedef struct ls_cmd_source {
     ls_storage *storage;
 } ls_cmd_source;
 
+/* A URL, but none with which a database is named: sqlite:///path. */
+bool ls_is_replica_url(const char *text);
+
 /* Opens the store of pos[0], which may be a replica URL or a database in the configuration. what
  * stands in the error for none: "database path or replica URL". ls_cmd_source_done afterwards, also
  * after a failure. */

@@ -4,7 +4,9 @@
 #include "engine/base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WIDTH 80
 #define NAMES_MAX 64
@@ -206,11 +208,25 @@ static ls_code flush_stdout(ls_err *err) {
     return failed ? ls_fail(err, LS_EIO, "write standard output") : LS_OK;
 }
 
+/* A standard descriptor that whoever started this has closed would be given to the next file that
+ * is opened, a database for one, and what is printed would be written into it. Read-only, so that
+ * printing still fails. */
+static void hold_descriptors(void) {
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        (void)close(fd);
+}
+
 int ls_program_main(const ls_program *program, int argc, char *const *argv) {
     ls_err err = LS_ERR_INIT;
     ls_err flush_err = LS_ERR_INIT;
     ls_code rc;
 
+    hold_descriptors();
     if (argc < 2) {
         ls_help_program(program, stdout);
         return 1;

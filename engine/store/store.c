@@ -168,6 +168,22 @@ static char *replica_key(const ls_entry *e) {
     return ls_asprintf("%s", ls_storage_url(ls_replica_storage(e->replica)));
 }
 
+/* Names the first two databases whose key it is. */
+static ls_code say_which(const ls_store *store, char *(*key_of)(const ls_entry *), const char *key,
+                         const char *what, ls_err *err) {
+    const char *found[2] = {"", ""};
+    int n = 0;
+    for (size_t i = 0; n < 2 && i < store->n; i++) {
+        char *other = key_of(&store->entries[i]);
+        if (other != NULL && strcmp(other, key) == 0) {
+            found[n++] = ls_db_path(store->entries[i].db);
+        }
+        free(other);
+    }
+    return ls_fail(err, LS_ECONFIG, "two databases of the configuration %s: %s and %s", what,
+                   found[0], found[1]);
+}
+
 static ls_code refuse_twice(const ls_store *store, char *(*key_of)(const ls_entry *),
                             const char *what, ls_err *err) {
     char **keys = calloc(store->n + 1, sizeof(*keys));
@@ -183,7 +199,7 @@ static ls_code refuse_twice(const ls_store *store, char *(*key_of)(const ls_entr
     }
     for (size_t i = 1; rc == LS_OK && i < store->n; i++) {
         if (strcmp(keys[i - 1], keys[i]) == 0) {
-            rc = ls_fail(err, LS_ECONFIG, "two databases of the configuration %s", what);
+            rc = say_which(store, key_of, keys[i], what, err);
         }
     }
     for (size_t i = 0; keys != NULL && i < store->n; i++) {

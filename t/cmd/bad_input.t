@@ -131,6 +131,12 @@ told(litestream("replicate", "-config",
                 config(d, "dbs: [{dir: %s, pattern: '*', replica: {path: /r}}]\n" % d)),
      "replicate: a folder of databases", "directory mode")
 told(litestream("replicate", "-onec"), "a wrong flag", "-onec")
+two = "dbs: [{path: %s, replica: {path: %s}}, {path: %s, replica: {path: %s}}]\n"
+told(litestream("replicate", "-config", config(d, two % (db, path("q"), nothing, path("q")))),
+     "two databases with one replica", db, nothing, "share one replica")
+os.symlink(db, path("link.db"))
+told(litestream("replicate", "-config", config(d, two % (db, path("q"), path("link.db"), path("p")))),
+     "one database twice", db, "same file")
 
 # ---- read-only folders: not as root, who may write everywhere ----
 mine = path("mine")
@@ -183,6 +189,20 @@ secret = config(mine, "dbs: []")
 os.chmod(secret, 0o000)
 told(as_user("databases", "-config", secret), "a configuration that may not be read", secret,
      "Permission denied")
+
+# ---- standard output and error closed ----
+def closed(*args):
+    return tap.run("sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', BIN, *args).returncode
+
+
+before = sqlite3.connect(db).execute("select count(*), sum(length(x)) from t").fetchall()
+tap.equal(closed("replicate", "-once", db, "file://" + path("r7")), 0, "closed descriptors: replicate")
+c = sqlite3.connect(db)
+tap.equal((c.execute("pragma integrity_check").fetchall(),
+           c.execute("select count(*), sum(length(x)) from t").fetchall()), ([("ok",)], before),
+          "and no log goes into the database")
+c.close()
+tap.equal(closed("version"), 1, "closed descriptors: version fails")
 
 # ---- full disk ----
 big = make_db("big.db", rows=20000)

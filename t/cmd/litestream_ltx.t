@@ -53,6 +53,8 @@ c = config(d, "dbs: [{path: %s/a.db, replica: {path: %s}}]" % (d, folder))
 success(litestream("ltx", "-config", c, d + "/a.db"), table(rows(0)), "by database")
 success(litestream("ltx", "-config", c, "-level", "9", "a.db", cwd=d), table(rows(9)),
         "by a relative path")
+success(litestream("ltx", "-config", c, "-level", "9", "sqlite://" + d + "/a.db"), table(rows(9)),
+        "by a path with sqlite:// in front")
 r = litestream("wal", url)
 tap.ok(r.rc == 0 and r.out == table(rows(0)) and r.err ==
        "Warning: 'wal' command is deprecated, please use 'ltx' instead\n",

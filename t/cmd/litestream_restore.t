@@ -99,6 +99,9 @@ tap.equal(tap.sha256(d + "/a.db"), tap.vector_json("replica-a/expected.json")["r
           ["file_sha256"], "as the newest transaction left it")
 success(litestream("restore", "-config", c, "-o", out, d + "/a.db"), "", "by database, to -o")
 removed(out)
+success(litestream("restore", "-config", c, "-o", out, "sqlite3://%s/a.db" % d), "",
+        "by a path with sqlite3:// in front")
+removed(out)
 success(litestream("restore", "-config", c, "-o", out, "-timestamp", "2030-01-01T00:00:00+02:00",
                    d + "/a.db"), "", "by database a time to come is the newest transaction")
 removed(out)
