@@ -57,10 +57,10 @@ static const char *write_row(const ls_table *t, const char *cell, FILE *out) {
 }
 
 void ls_table_write(const ls_table *t, FILE *out) {
-    const char *end = t->cells.data + t->cells.len;
-
     if (t->cells.len == 0)
         return;
+
+    const char *end = t->cells.data + t->cells.len;
     for (const char *cell = t->cells.data; cell < end;)
         cell = write_row(t, cell, out);
 }
