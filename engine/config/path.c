@@ -14,17 +14,20 @@
 static ls_code home_folder(const char *path, char **home, ls_err *err) {
     size_t size = 4096;
     struct passwd pw, *found = NULL;
-    int rc;
+    bool memory = true;
+    int rc = ERANGE;
 
-    do {
+    *home = NULL;
+    for (; memory && rc == ERANGE && size <= PASSWD_MAX; size *= 2) {
         char *buf = malloc(size);
-        if (buf == NULL)
-            return ls_fail(err, LS_ENOMEM, "out of memory");
-        rc = getpwuid_r(getuid(), &pw, buf, size, &found);
-        *home = rc == 0 && found != NULL && pw.pw_dir[0] != '\0' ? strdup(pw.pw_dir) : NULL;
+        rc = buf == NULL ? ENOMEM : getpwuid_r(getuid(), &pw, buf, size, &found);
+        if (rc == 0 && found != NULL && pw.pw_dir[0] != '\0')
+            memory = (*home = strdup(pw.pw_dir)) != NULL;
+        memory = memory && buf != NULL;
         free(buf);
-        size *= 2;
-    } while (rc == ERANGE && size <= PASSWD_MAX);
+    }
+    if (!memory)
+        return ls_fail(err, LS_ENOMEM, "out of memory");
     if (*home != NULL)
         return LS_OK;
     (void)ls_fail(err, LS_ENOTFOUND, "cannot expand path %s, no home directory available", path);

@@ -1,0 +1,144 @@
+/*
+ * A configuration read while memory runs out: each allocation fails once, and each time the answer
+ * is an error, an empty configuration, and nothing left behind (the sanitizers look). Linked so
+ * that malloc and its like come through here.
+ */
+#include "engine/config/config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t len);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t len);
+
+static struct {
+    bool armed;
+    int calls;
+    int fail_at;
+} heap;
+
+static bool fails(void) {
+    if (!heap.armed || ++heap.calls != heap.fail_at)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *p, size_t size) { return fails() ? NULL : __real_realloc(p, size); }
+void *__wrap_reallocarray(void *p, size_t n, size_t size) {
+    return fails() ? NULL : __real_reallocarray(p, n, size);
+}
+char *__wrap_strdup(const char *text) { return fails() ? NULL : __real_strdup(text); }
+char *__wrap_strndup(const char *text, size_t len) {
+    return fails() ? NULL : __real_strndup(text, len);
+}
+
+static const char text[] = "exec: run $HOME it\n"
+                           "x-a: &a {sync-interval: 3s, type: file}\n"
+                           "logging: {level: debug, type: json}\n"
+                           "levels: [{interval: 1s}, {interval: 2s}, {interval: 3s}]\n"
+                           "dbs:\n"
+                           "  - path: ~/a.db\n"
+                           "    meta-path: /m\n"
+                           "    replica: {<<: [*a], url: 'file:///r'}\n"
+                           "  - {dir: b, pattern: '*.db'}\n"
+                           "  - {path: sqlite:///c.db, replicas: [{path: /rc}]}\n";
+
+static ls_code parse(ls_config *config, int fail_at, ls_err *err) {
+    heap.calls = 0;
+    heap.fail_at = fail_at;
+    heap.armed = true;
+    ls_code rc = ls_config_parse(text, strlen(text), "c.yml", true, config, err);
+    heap.armed = false;
+    return rc;
+}
+
+static void test_parse(void **state) {
+    ls_config config;
+    ls_err err = LS_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(parse(&config, 0, &err), LS_OK);
+    assert_int_equal(config.n_dbs, 3);
+    ls_config_done(&config);
+    int total = heap.calls;
+    assert_true(total > 20);
+    for (int i = 1; i <= total; i++) {
+        ls_err_clear(&err);
+        assert_int_equal(parse(&config, i, &err), LS_ENOMEM);
+        assert_int_equal(config.n_dbs, 0);
+        assert_null(config.exec);
+        assert_true(err.msg[0] != '\0');
+        ls_config_done(&config);
+    }
+}
+
+static void test_storage(void **state) {
+    ls_config config;
+    ls_storage *s;
+    ls_err err = LS_ERR_INIT;
+    ls_code rc = LS_OK;
+
+    (void)state;
+    assert_int_equal(parse(&config, 0, &err), LS_OK);
+    heap.fail_at = 0;
+    do {
+        heap.calls = 0;
+        heap.fail_at++;
+        heap.armed = true;
+        rc = ls_config_storage(&config.dbs[0], &s, &err);
+        heap.armed = false;
+        assert_true(rc == LS_OK || (rc == LS_ENOMEM && s == NULL));
+    } while (rc != LS_OK);
+    assert_true(heap.fail_at > 4);
+    ls_storage_free(s);
+    ls_config_done(&config);
+}
+
+static void test_add(void **state) {
+    ls_config config;
+    ls_err err = LS_ERR_INIT;
+    ls_code rc = LS_OK;
+
+    (void)state;
+    ls_config_init(&config);
+    heap.fail_at = 0;
+    do {
+        heap.calls = 0;
+        heap.fail_at++;
+        heap.armed = true;
+        rc = ls_config_add(&config, "a.db", "file:///r", &err);
+        heap.armed = false;
+        assert_int_equal(config.n_dbs, rc == LS_OK ? 1 : 0);
+        assert_true(rc == LS_OK || rc == LS_ENOMEM);
+    } while (rc != LS_OK);
+    assert_true(heap.fail_at > 3);
+    ls_config_done(&config);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_storage),
+        cmocka_unit_test(test_add),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
