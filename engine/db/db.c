@@ -90,6 +90,7 @@ void ls_db_free(ls_db *db) {
     ls_db_close(db);
     free(db->path);
     free(db->wal_path);
+    free(db->shm_path);
     free(db->meta_path);
     free(db);
 }

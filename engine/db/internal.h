@@ -32,6 +32,7 @@ struct ls_db {
     char *path;
     char *meta_path;
     char *wal_path;
+    char *shm_path; /* of the log's index; NULL until SQLite was asked */
     ls_db_opts opts;
     ls_perm perm;
 
@@ -39,6 +40,9 @@ struct ls_db {
     int cur;
     sqlite3 *w, *b;
     int db_fd, wal_fd; /* -1: closed */
+    bool log_noted;    /* the log was there before SQLite opened it */
+    dev_t shm_dev;     /* the log's index, whose locks only count in that file */
+    ino_t shm_ino;     /* 0: there was none */
     bool opened;
     bool barrier; /* B holds the write lock */
 

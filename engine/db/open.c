@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define OPEN_TRIES 5
+
 static void close_fd(int *fd) {
     if (*fd >= 0) {
         close(*fd);
@@ -101,27 +103,39 @@ static ls_code make_tables(sqlite3 *h, ls_err *err) {
 /* SQLite resolves symbolic links: only it knows where the log is. */
 static ls_code take_wal_path(ls_db *db, sqlite3 *h, ls_err *err) {
     const char *name = sqlite3_filename_wal(sqlite3_db_filename(h, "main"));
-    char *copy = name != NULL ? strdup(name) : NULL;
-    if (copy == NULL) {
+    size_t len = name != NULL ? strlen(name) : 0;
+    char *wal = name != NULL ? strdup(name) : NULL;
+    char *shm = len > 4 ? ls_asprintf("%.*s-shm", (int)len - 4, name) : NULL; /* "-wal" off */
+    if (wal == NULL || shm == NULL) {
+        free(wal);
+        free(shm);
         return ls_fail(err, LS_ENOMEM, "name of the log of %s", db->path);
     }
     free(db->wal_path);
-    db->wal_path = copy;
+    free(db->shm_path);
+    db->wal_path = wal;
+    db->shm_path = shm;
+    return LS_OK;
+}
+
+/* Opens our descriptor of the log unless it is; wal_fd stays -1 where there is no log. */
+static ls_code open_wal(ls_db *db, ls_err *err) {
+    if (db->wal_fd < 0) {
+        db->wal_fd = open(db->wal_path, O_RDONLY | O_CLOEXEC);
+        if (db->wal_fd < 0 && errno != ENOENT) {
+            return ls_fail_errno(err, errno, "open %s", db->wal_path);
+        }
+    }
     return LS_OK;
 }
 
 ls_code ls_db_wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err) {
-    if (db->wal_fd < 0) {
-        db->wal_fd = open(db->wal_path, O_RDONLY | O_CLOEXEC);
-        if (db->wal_fd < 0 && errno == ENOENT) {
-            *state = LS_WAL_EMPTY;
-            return LS_OK;
-        }
-        if (db->wal_fd < 0) {
-            return ls_fail_errno(err, errno, "open %s", db->wal_path);
-        }
+    ls_code code = open_wal(db, err);
+    if (code == LS_OK && db->wal_fd < 0) {
+        *state = LS_WAL_EMPTY;
+        return LS_OK;
     }
-    return ls_wal_header_read(db->wal_fd, hdr, state, err);
+    return code == LS_OK ? ls_wal_header_read(db->wal_fd, hdr, state, err) : code;
 }
 
 ls_code ls_db_ensure_wal(ls_db *db, ls_err *err) {
@@ -129,55 +143,6 @@ ls_code ls_db_ensure_wal(ls_db *db, ls_err *err) {
     ls_wal_state state;
     ls_code code = ls_db_wal_header(db, &hdr, &state, err);
     return code != LS_OK || state == LS_WAL_VALID ? code : ls_db_seq_bump(db, err);
-}
-
-static ls_code open_sqlite(ls_db *db, ls_err *err) {
-    sqlite3 *w;
-    ls_code code = ls_db_work_conn(db, &w, err);
-    if (code == LS_OK) {
-        code = take_wal_path(db, w, err);
-    }
-    if (code == LS_OK) {
-        code = enable_wal(db, w, err);
-    }
-    if (code == LS_OK) {
-        code = make_tables(w, err);
-    }
-    if (code == LS_OK) {
-        db->cur = 0;
-        code = ls_db_conn_open(db, &db->r[0], err);
-    }
-    if (code == LS_OK) {
-        code = ls_db_read_begin(db->r[0], err);
-    }
-    if (code == LS_OK) {
-        code = ls_db_ensure_wal(db, err);
-    }
-    return code;
-}
-
-ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err) {
-    ls_code code = open_file(db, missing, err);
-    if (code == LS_OK && !*missing) {
-        code = ls_perm_of_db(db->path, &db->perm, err);
-        if (code == LS_OK) {
-            code = ls_db_local_dir_make(db, 0, err);
-        }
-        if (code == LS_OK) {
-            code = open_sqlite(db, err);
-        }
-        if (code == LS_OK) {
-            code = ls_db_chain_load(db, err);
-        }
-    }
-    if (code != LS_OK || *missing) {
-        ls_db_close(db);
-        return code;
-    }
-    db->opened = true;
-    db->was_missing = false;
-    db->checkpoint_mono = ls_db_mono(db);
-    return LS_OK;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b) {
@@ -203,6 +168,102 @@ static int compare_path(const char *path, int fd, bool *exists, ls_err *err) {
     return same_file(&by_path, &by_fd) ? 1 : 0;
 }
 
+/* The file that the index's name leads to, ino 0 where there is none. */
+static ls_code stat_index(const ls_db *db, dev_t *dev, ino_t *ino, ls_err *err) {
+    struct stat st = {0};
+    if (stat(db->shm_path, &st) != 0 && errno != ENOENT) {
+        return ls_fail_errno(err, errno, "stat %s", db->shm_path);
+    }
+    *dev = st.st_dev;
+    *ino = st.st_ino;
+    return LS_OK;
+}
+
+/* SQLite opens log and index by name, later than we note here which files these are. The same
+ * names for the same files afterwards (ls_db_identity): SQLite has what we look at. */
+static ls_code note_names(ls_db *db, ls_err *err) {
+    ls_code code = open_wal(db, err);
+    db->log_noted = db->wal_fd >= 0;
+    return code == LS_OK ? stat_index(db, &db->shm_dev, &db->shm_ino, err) : code;
+}
+
+static ls_code open_sqlite(ls_db *db, ls_err *err) {
+    sqlite3 *w;
+    ls_code code = ls_db_work_conn(db, &w, err);
+    if (code == LS_OK) {
+        code = take_wal_path(db, w, err);
+    }
+    if (code == LS_OK) {
+        code = note_names(db, err);
+    }
+    if (code == LS_OK) {
+        code = enable_wal(db, w, err);
+    }
+    if (code == LS_OK) {
+        code = make_tables(w, err);
+    }
+    if (code == LS_OK) {
+        db->cur = 0;
+        code = ls_db_conn_open(db, &db->r[0], err);
+    }
+    if (code == LS_OK) {
+        code = ls_db_read_begin(db->r[0], err);
+    }
+    if (code == LS_OK) {
+        code = ls_db_ensure_wal(db, err);
+    }
+    return code;
+}
+
+static ls_code open_once(ls_db *db, bool *missing, ls_err *err) {
+    ls_code code = open_file(db, missing, err);
+    if (code == LS_OK && !*missing) {
+        code = ls_perm_of_db(db->path, &db->perm, err);
+        if (code == LS_OK) {
+            code = ls_db_local_dir_make(db, 0, err);
+        }
+        if (code == LS_OK) {
+            code = open_sqlite(db, err);
+        }
+    }
+    return code;
+}
+
+/* Opens until log and index were there before SQLite opened them and are still the same: the first
+ * time may make them. An index that SQLite goes without (other connections of this process have
+ * one whose name is gone) is none. */
+static ls_code open_known(ls_db *db, bool *missing, ls_err *err) {
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        ls_code code = open_once(db, missing, err);
+        if (code != LS_OK || *missing) {
+            return code;
+        }
+        const char *why = NULL;
+        bool gone;
+        code = ls_db_identity(db, &why, &gone, err);
+        if (code != LS_OK || (why == NULL && db->log_noted)) {
+            return code;
+        }
+        ls_db_close(db);
+    }
+    return ls_fail(err, LS_EBUSY, "database, log or index are being replaced all the time");
+}
+
+ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err) {
+    ls_code code = open_known(db, missing, err);
+    if (code == LS_OK && !*missing) {
+        code = ls_db_chain_load(db, err);
+    }
+    if (code != LS_OK || *missing) {
+        ls_db_close(db);
+        return code;
+    }
+    db->opened = true;
+    db->was_missing = false;
+    db->checkpoint_mono = ls_db_mono(db);
+    return LS_OK;
+}
+
 ls_code ls_db_identity(ls_db *db, const char **why, bool *gone, ls_err *err) {
     *why = NULL;
     *gone = false;
@@ -217,5 +278,15 @@ ls_code ls_db_identity(ls_db *db, const char **why, bool *gone, ls_err *err) {
             *why = exists ? "the log file was replaced" : "the log file was deleted";
         }
     }
-    return same < 0 ? err->code : LS_OK;
+    if (same <= 0) {
+        return same < 0 ? err->code : LS_OK;
+    }
+    /* One that is only gone leads nobody elsewhere. */
+    dev_t dev;
+    ino_t ino;
+    ls_code code = stat_index(db, &dev, &ino, err);
+    if (code == LS_OK && ino != 0 && (dev != db->shm_dev || ino != db->shm_ino)) {
+        *why = "the log's index was replaced";
+    }
+    return code;
 }
