@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 SRC = os.environ.get("LS_SRC", os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -23,6 +24,7 @@ BUILD = os.environ.get("LS_BUILD", os.getcwd())
 VECTORS = os.environ.get("LS_VECTORS", os.path.join(SRC, "t", "vectors"))
 CI = os.environ.get("CI") == "true"
 
+_lock = threading.Lock()
 _count = 0
 _failed = 0
 
@@ -33,14 +35,16 @@ def _note(text):
 
 
 def ok(good, name, detail=""):
-    """One test. The detail is shown if it failed."""
+    """One test. The detail is shown if it failed. May be called from several threads."""
     global _count, _failed
-    _count += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", _count, name.replace("#", "\\#")), flush=True)
-    if not good:
-        _failed += 1
-        if detail != "":
-            _note(detail)
+    with _lock:
+        _count += 1
+        print("%s %d - %s" % ("ok" if good else "not ok", _count, name.replace("#", "\\#")),
+              flush=True)
+        if not good:
+            _failed += 1
+            if detail != "":
+                _note(detail)
     return bool(good)
 
 

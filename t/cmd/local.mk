@@ -19,3 +19,8 @@ LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestr
 	t/cmd/litestream_status.t t/cmd/litestream_restore.t t/cmd/manuals.t t/cmd/bad_input.t t/cmd/litestream_replicate.t
 TAP_TESTS += $(LITESTREAM_TAP)
 EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
+
+# Whole stories: an application, a daemon, and what a restore gives.
+REPLICATE_TAP = t/cmd/replicate_live.t t/cmd/replicate_restart.t
+TAP_TESTS += $(REPLICATE_TAP)
+EXTRA_DIST += $(REPLICATE_TAP) t/cmd/daemon.py
