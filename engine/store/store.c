@@ -94,7 +94,8 @@ static void on_safety(uv_timer_t *timer) {
     }
 }
 
-static ls_code start_signals(ls_store *store, ls_err *err) {
+/* *before: the mask to go back to. */
+static ls_code start_signals(ls_store *store, sigset_t *before, ls_err *err) {
     int rc = uv_signal_start(&store->sigint, on_stop_signal, SIGINT);
     if (rc == 0) {
         rc = uv_signal_start(&store->sigterm, on_stop_signal, SIGTERM);
@@ -109,7 +110,7 @@ static ls_code start_signals(ls_store *store, ls_err *err) {
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
-    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, before);
     return LS_OK;
 }
 
@@ -266,9 +267,10 @@ static void begin(ls_store *store) {
 
 ls_code ls_store_run(ls_store *store, ls_err *err) {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    sigset_t mask;
     ls_code rc = open_pools(store, err);
     if (rc == LS_OK) {
-        rc = start_signals(store, err);
+        rc = start_signals(store, &mask, err);
     }
     if (rc != LS_OK) {
         return rc;
@@ -276,6 +278,8 @@ ls_code ls_store_run(ls_store *store, ls_err *err) {
     (void)sigaction(SIGPIPE, &ignore, &before);
     begin(store);
     (void)uv_run(&store->loop, UV_RUN_DEFAULT);
+    /* First, so that a caller who held signals back is not killed by one that comes late. */
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     (void)uv_signal_stop(&store->sigint);
     (void)uv_signal_stop(&store->sigterm);
     (void)uv_signal_stop(&store->sighup);

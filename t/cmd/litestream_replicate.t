@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -108,6 +109,14 @@ for i in range(20):
     if p.end(signal.SIGINT) != 0:
         break
 tap.equal(p.p.returncode, 0, "SIGINT: exit 0, from the first line on")
+codes = set()
+for i in range(10):
+    p = Daemon(a, ra)
+    p.shows("replicating to")
+    p.p.send_signal(signal.SIGTERM)
+    time.sleep(0.002 * i)
+    codes.add(p.end())
+tap.ok(codes <= {0, 1}, "a second signal, however late, does not kill it", codes)
 write(a, "insert into t values (4)")
 p = Daemon(a, ra)
 count = len(os.listdir(path("ra/ltx/0")))
