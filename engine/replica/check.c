@@ -8,10 +8,12 @@
  *   M <= L           the newest level-0 file of the store is the local one of that TXID, and the
  *                    local files go on from M without a hole: upload from M + 1; else a full file
  *                    as M + 1
+ * A store that cannot be restored to M gets a full file as M + 1 and a snapshot with it.
  * Where no level-0 file can be compared, the newest file of another level must agree with the
  * local one of its MaxTXID; where the local one is gone too, the local file M + 1 must be full.
  */
 #include "engine/replica/internal.h"
+#include "engine/restore/restore.h"
 
 #include <inttypes.h>
 #include <stdint.h>
@@ -105,6 +107,24 @@ static ls_code probe_newest(ls_replica *r, ls_probe *p, ls_txid max, ls_err *err
     return LS_OK;
 }
 
+/* What is uploaded behind a hole could never be restored. */
+static ls_code probe_holes(ls_replica *r, ls_probe *p, ls_txid max, ls_err *err) {
+    if (max == 0) {
+        return LS_OK;
+    }
+    ls_plan plan;
+    ls_code rc = ls_plan_make(r->storage, max, LS_NO_TIMESTAMP, &plan, err);
+    ls_plan_done(&plan);
+    p->hole = rc == LS_EGAP || rc == LS_ENOBACKUP;
+    if (!p->hole) {
+        return rc;
+    }
+    (void)snprintf(p->hole_text, sizeof(p->hole_text), "%.*s", (int)sizeof(p->hole_text) - 1,
+                   err->msg);
+    ls_err_clear(err);
+    return LS_OK;
+}
+
 ls_code ls_replica_probe(ls_replica *r, ls_err *err) {
     ls_probe p = {0};
     ls_txid max = 0;
@@ -119,6 +139,9 @@ ls_code ls_replica_probe(ls_replica *r, ls_err *err) {
     }
     if (rc == LS_OK) {
         rc = probe_newest(r, &p, max, err);
+    }
+    if (rc == LS_OK) {
+        rc = probe_holes(r, &p, max, err);
     }
     if (rc != LS_OK) {
         return ls_wrap(err, "compare with replica %s", ls_storage_url(r->storage));
@@ -270,6 +293,17 @@ static ls_code decide_continue(ls_replica *r, ls_txid max, ls_txid local, verdic
 
 static ls_code decide(ls_replica *r, ls_txid local, verdict *v, ls_err *err) {
     ls_txid max = r->probe.newest.max_txid;
+    if (r->probe.hole) {
+        decide_rebase(v, max, "the replica cannot be restored to its newest TXID: %s",
+                      r->probe.hole_text);
+        ls_log_write(r->log, LS_WARN,
+                     "replica cannot be restored to its newest TXID, "
+                     "a snapshot follows",
+                     LS_REPLICA_ATTRS(r, LS_TXID("txid", max),
+                                      LS_STR("url", ls_storage_url(r->storage)),
+                                      LS_STR("reason", r->probe.hole_text)));
+        return LS_OK;
+    }
     if (max > local) {
         decide_rebase(v, max,
                       "the replica is ahead: it ends at TXID %016" PRIx64
@@ -315,7 +349,7 @@ static ls_code set_position(ls_replica *r, const verdict *v, ls_err *err) {
     }
     r->has_last = !there && txid > 0 && p->l0.max_txid == txid && !p->l0_bad;
     memcpy(r->last_head, p->l0_ends.head, sizeof(r->last_head));
-    r->page_size = there || p->newest_bad ? 0 : p->newest_head.page_size;
+    r->page_size = there || p->newest_bad || p->hole ? 0 : p->newest_head.page_size;
     atomic_store(&r->txid, txid);
     return LS_OK;
 }

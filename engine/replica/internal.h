@@ -38,6 +38,8 @@ typedef struct ls_probe {
     ls_ltx_info l0;            /* newest level-0 file; MaxTXID 0: none */
     ls_ends l0_ends;
     bool l0_bad;
+    bool hole;           /* the store cannot be restored to its newest TXID: */
+    char hole_text[160]; /* why */
 } ls_probe;
 
 struct ls_replica {

@@ -713,6 +713,46 @@ static void damaged_newest_file_at_the_store(void **state) {
     assert_true(replica_is_db(f->root, f->path));
 }
 
+/* A file in the middle is gone at the store: it gets a new base, and stays whole from there on. */
+static void hole_at_the_store(void **state) {
+    fixture *f = *state;
+    begin_with(f, 5);
+    remove_stored(f, 0, 3, 3);
+    for (int run = 0; run < 2; run++) {
+        start(f);
+        check(f);
+        grow(f, 2);
+        (void)upload(f);
+        assert_true(replica_is_db(f->root, f->path));
+        stop(f);
+    }
+    assert_int_equal(f->n_puts, 5);
+    assert_int_equal(f->puts[0].level, 9);
+    assert_int_equal(f->puts[0].max_txid, 6);
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(f->puts[i].level, 0);
+        assert_int_equal(f->puts[i].max_txid, 5 + i);
+    }
+    assert_int_equal(logged(f, "replica cannot be restored to its newest TXID"), 2);
+    assert_int_equal(logged(f, "level=WARN"), 1);
+    assert_int_equal(fulls(f), 2);
+}
+
+static void first_file_gone_at_the_store_and_meta_lost(void **state) {
+    fixture *f = *state;
+    begin_with(f, 3);
+    remove_stored(f, 0, 1, 1);
+    remove_meta(f);
+    start(f);
+    check(f);
+    grow(f, 1);
+    (void)upload(f);
+    assert_int_equal(f->n_puts, 2);
+    assert_int_equal(f->puts[0].level, 9);
+    assert_int_equal(f->puts[0].max_txid, 4);
+    assert_replica_is_db(f);
+}
+
 /* ---- Page sizes ---- */
 
 static void change_page_size(fixture *f, int size) {
@@ -834,6 +874,8 @@ int main(void) {
         STORY(check_after_a_probe_is_local),
         STORY(impossible_txid_at_the_store),
         STORY(damaged_newest_file_at_the_store),
+        STORY(hole_at_the_store),
+        STORY(first_file_gone_at_the_store_and_meta_lost),
         STORY(new_page_size_brings_its_snapshot),
         STORY(snapshot_was_uploaded_but_not_its_file),
         STORY(new_page_size_and_meta_lost),
