@@ -107,6 +107,32 @@ void ls_wal_reader_free(ls_wal_reader *r);            /* NULL allowed */
 LS_MUST ls_code ls_wal_follow(int fd, const ls_wal_header *hdr, const ls_wal_pos *from,
                               int64_t offset, ls_wal_pos *pos, bool *reached, ls_err *err);
 
+/* ---- The wal-index ---- */
+
+/*
+ * What SQLite itself takes for the log's end: the header of the wal-index ("-shm" file). The
+ * checksums alone do not tell: SQLite up to 3.50.0 at least can commit frames whose checksums do
+ * not follow (ROLLBACK TO a savepoint after frames of the transaction were written and
+ * overwritten). Its connections read them all the same, and what it appends follows from ck1 and
+ * ck2 here. So read the index, then scan to the end of the log: if the index was of the same
+ * generation and has more frames, the log cannot be followed to its end.
+ *
+ * The file carries SQLite's locks: a descriptor of it may be closed only after every connection of
+ * the process.
+ */
+typedef struct ls_wal_index {
+    bool valid; /* false: no index, not initialised, or being written for longer than we tried */
+    uint32_t frames; /* committed, counted from the log's start */
+    uint32_t copied; /* of these, in the database file */
+    uint32_t commit; /* pages in the database */
+    uint32_t page_size;
+    uint32_t salt1, salt2; /* of the log */
+    uint32_t ck1, ck2;     /* running checksum behind the last frame */
+} ls_wal_index;
+
+/* Reads it from fd. Damage is no error but not valid. */
+LS_MUST ls_code ls_wal_index_read(int fd, ls_wal_index *index, ls_err *err);
+
 /* ---- A range of committed frames ---- */
 
 /* Newest version of each page in a range of the log, found in bounded memory: up to

@@ -31,3 +31,11 @@ t_engine_wal_test_faults_LDADD = $(LS_TEST_LIBS)
 t_engine_wal_test_faults_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ls_pread_full \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 t_engine_wal_test_faults_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+UNIT_TESTS += t/engine/wal/test_index
+check_PROGRAMS += t/engine/wal/test_index
+t_engine_wal_test_index_SOURCES = t/engine/wal/test_index.c t/engine/wal/walkit.c \
+	t/engine/wal/walkit.h
+t_engine_wal_test_index_LDADD = $(LS_TEST_LIBS)
+t_engine_wal_test_index_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_wal_test_index_CPPFLAGS = $(LS_TEST_CPPFLAGS)
