@@ -6,10 +6,10 @@ else
 FUZZ_MAIN = t/fuzz/replay.c
 FUZZ_LINK = $(AM_LDFLAGS) -static
 endif
-FUZZ_TARGETS = config decoder header index names
+FUZZ_TARGETS = config decoder header index names wal
 
 check_PROGRAMS += t/fuzz/fuzz_config t/fuzz/fuzz_decoder t/fuzz/fuzz_header t/fuzz/fuzz_index \
-	t/fuzz/fuzz_names
+	t/fuzz/fuzz_names t/fuzz/fuzz_wal
 t_fuzz_fuzz_config_SOURCES = t/fuzz/fuzz_config.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_config_LDADD = $(LS_LIBS)
 t_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
@@ -25,6 +25,9 @@ t_fuzz_fuzz_index_LDFLAGS = $(FUZZ_LINK)
 t_fuzz_fuzz_names_SOURCES = t/fuzz/fuzz_names.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_names_LDADD = $(LS_LIBS)
 t_fuzz_fuzz_names_LDFLAGS = $(FUZZ_LINK)
+t_fuzz_fuzz_wal_SOURCES = t/fuzz/fuzz_wal.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_wal_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_wal_LDFLAGS = $(FUZZ_LINK)
 
 TAP_TESTS += t/fuzz/replay.t
 EXTRA_DIST += t/fuzz/replay.c t/fuzz/replay.t t/fuzz/run t/fuzz/corpus

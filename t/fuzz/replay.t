@@ -23,9 +23,10 @@ replay() {
     fi
 }
 
-echo 1..5
+echo 1..6
 replay config 16 "$seeds/config"
 replay decoder 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/decoder"
 replay index 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/index"
+replay wal 20 "$seeds/wal"
 replay names 10 "$seeds/names"
 replay header 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$vectors/db" "$seeds/header"
