@@ -24,3 +24,8 @@ EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 REPLICATE_TAP = t/cmd/replicate_live.t t/cmd/replicate_restart.t
 TAP_TESTS += $(REPLICATE_TAP)
 EXTRA_DIST += $(REPLICATE_TAP) t/cmd/daemon.py
+
+# The daemon killed every second under writers of all kinds (CHAOS_SECONDS, 60), and every TXID.
+CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/prefix.t
+TAP_TESTS += $(CHAOS_TESTS)
+EXTRA_DIST += $(CHAOS_TESTS)
