@@ -17,9 +17,10 @@
 typedef struct look {
     ls_wal_header hdr;
     ls_wal_pos pos;
-    bool restarted; /* pos is the top of a log that follows the one captured */
-    bool full;      /* no incremental file is possible; full_reason says why */
-    bool nothing;   /* nothing to do */
+    bool restarted;     /* pos is the top of a log that follows the one captured */
+    bool full;          /* no incremental file is possible; full_reason says why */
+    bool nothing;       /* nothing to do */
+    ls_wal_index index; /* read before the log */
 } look;
 
 /* R may have been lost (an I/O error ends a transaction): then nothing is known about what happened
@@ -55,16 +56,21 @@ static void look_at_other_log(ls_db *db, look *l) {
     }
 }
 
-static ls_code take_look(ls_db *db, look *l, ls_err *err) {
-    *l = (look){0};
-    ls_wal_state state;
-    ls_code code = keep_reader(db, err);
-    if (code == LS_OK) {
-        code = ls_db_wal_header(db, &l->hdr, &state, err);
+/* The log's salts are the chain's. SQLite's index says whether anything was committed since. */
+static void look_at_same_log(ls_db *db, look *l) {
+    l->pos = db->chain.end;
+    if (!ls_db_index_of(&l->index, l->hdr.salt1, l->hdr.salt2)) {
+        return;
     }
-    if (code != LS_OK) {
-        return code;
+    int64_t end = ls_db_index_end(&l->index);
+    l->nothing = db->pinned && end == db->chain.end.offset;
+    if (end < db->chain.end.offset) {
+        l->full = true;
+        ls_db_full_because(db, "SQLite recovered the log and ends it before what was captured");
     }
+}
+
+static void judge_look(ls_db *db, ls_wal_state state, look *l) {
     if (!db->chain.known || db->rebase) {
         l->full = true;
     } else if (state != LS_WAL_VALID) {
@@ -79,11 +85,26 @@ static ls_code take_look(ls_db *db, look *l, ls_err *err) {
         ls_db_full_because(db, "the page size changed from %u to %u", db->chain.page_size,
                            l->hdr.page_size);
     } else if (l->hdr.salt1 == db->chain.salt1 && l->hdr.salt2 == db->chain.salt2) {
-        l->pos = db->chain.end;
+        look_at_same_log(db, l);
     } else {
         look_at_other_log(db, l);
     }
-    return LS_OK;
+}
+
+static ls_code take_look(ls_db *db, look *l, ls_err *err) {
+    *l = (look){0};
+    ls_wal_state state;
+    ls_code code = keep_reader(db, err);
+    if (code == LS_OK) {
+        code = ls_db_log_index(db, &l->index, err);
+    }
+    if (code == LS_OK) {
+        code = ls_db_wal_header(db, &l->hdr, &state, err);
+    }
+    if (code == LS_OK) {
+        judge_look(db, state, l);
+    }
+    return code;
 }
 
 /* New pages that no frame holds (SQLite does not write the leaves of its free list): what SQLite
@@ -185,8 +206,21 @@ static void advance(ls_db *db, const look *l, const ls_wal_range_info *info, int
     atomic_fetch_add(&db->txid, 1);
 }
 
-/* LS_EBUSY: the log moved under the look. */
-static ls_code capture_range(ls_db *db, const look *l, int64_t max_bytes, capture *c, ls_err *err) {
+/* The scan ended where the checksums end. Does SQLite's index, read before, end there too? */
+static void judge_end(ls_db *db, const look *l, const ls_wal_range_info *info, capture *c,
+                      bool *beyond) {
+    bool same = ls_db_index_of(&l->index, l->hdr.salt1, l->hdr.salt2);
+    *beyond = info->at_end && same && ls_db_index_end(&l->index) > info->end.offset;
+    c->at_end = info->at_end && !*beyond;
+    /* An index without frames is a restart under way: while pinned nothing can be lost by it. */
+    c->proved = c->at_end && (same || (db->pinned && l->index.valid && l->index.frames == 0));
+    db->pinned = db->pinned || c->proved;
+}
+
+/* LS_EBUSY: the log moved under the look. *beyond: committed frames are there that the checksums do
+ * not reach. */
+static ls_code capture_range(ls_db *db, const look *l, int64_t max_bytes, capture *c, bool *beyond,
+                             ls_err *err) {
     ls_wal_range *range = NULL;
     ls_wal_range_info info;
     ls_code code = ls_wal_range_scan(db->wal_fd, &l->hdr, &l->pos, max_bytes, &range, &info, err);
@@ -201,32 +235,52 @@ static ls_code capture_range(ls_db *db, const look *l, int64_t max_bytes, captur
     }
     ls_wal_range_free(range);
     if (code == LS_OK) {
-        c->at_end = info.at_end;
-        db->pinned = db->pinned || info.at_end;
+        judge_end(db, l, &info, c, beyond);
     }
     return code;
 }
 
+/* Writers are not held back for as long as a whole database takes. */
+static ls_code capture_whole(ls_db *db, capture *c, ls_err *err) {
+    if (db->barrier) {
+        return ls_fail(err, LS_EBUSY, "a full snapshot is due first");
+    }
+    ls_code code = ls_db_capture_full(db, err);
+    c->wrote = c->at_end = c->proved = code == LS_OK;
+    return code;
+}
+
+/* *again: the log moved under the look. */
+static ls_code capture_look(ls_db *db, int64_t max_bytes, capture *c, bool *again, ls_err *err) {
+    look l;
+    bool beyond = false;
+    ls_code code = take_look(db, &l, err);
+    if (code != LS_OK) {
+        return code;
+    }
+    if (l.nothing) {
+        c->at_end = c->proved = true;
+        return LS_OK;
+    }
+    if (!l.full) {
+        code = capture_range(db, &l, max_bytes, c, &beyond, err);
+        *again = code == LS_EBUSY;
+    }
+    if (code == LS_OK && beyond) {
+        ls_db_full_because(db, "SQLite committed frames without right checksums (a defect of "
+                               "SQLite before 3.50.4)");
+    }
+    return code == LS_OK && (l.full || beyond) ? capture_whole(db, c, err) : code;
+}
+
 ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {
     *c = (capture){0};
-    ls_code code = LS_EBUSY;
-    for (int i = 0; i < LOOKS_MAX && code == LS_EBUSY; i++) {
+    ls_code code = LS_OK;
+    bool again = true;
+    for (int i = 0; i < LOOKS_MAX && again; i++) {
         ls_err_clear(err);
-        look l;
-        code = take_look(db, &l, err);
-        if (code != LS_OK) {
-            break;
-        }
-        if (l.full) {
-            code = ls_db_capture_full(db, err);
-            c->wrote = c->at_end = code == LS_OK;
-            break;
-        }
-        if (l.nothing) {
-            c->at_end = true;
-            break;
-        }
-        code = capture_range(db, &l, max_bytes, c, err);
+        again = false;
+        code = capture_look(db, max_bytes, c, &again, err);
     }
     return code == LS_OK ? LS_OK : ls_wrap(err, "capture");
 }

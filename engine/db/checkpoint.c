@@ -36,9 +36,7 @@ static bool time_is_up(const ls_db *db) {
            db->chain.end.offset > log_size(db, 1);
 }
 
-/* *complete: every frame of the log is in the database file. Another checkpointer at work is no
- * error. */
-static ls_code passive(ls_db *db, bool *complete, ls_err *err) {
+ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err) {
     *complete = false;
     sqlite3 *w;
     ls_code code = ls_db_work_conn(db, &w, err);
@@ -77,7 +75,7 @@ static ls_code hand_over(ls_db *db, bool *complete, ls_err *err) {
     bool before = db->successor;
     capture c;
     code = ls_db_capture_to_end(db, &c, err);
-    if (code != LS_OK || !db->pinned || !ls_db_read_held(next)) {
+    if (code != LS_OK || !c.proved || !db->pinned || !ls_db_read_held(next)) {
         ls_db_read_end(next);
         return code;
     }
@@ -85,20 +83,20 @@ static ls_code hand_over(ls_db *db, bool *complete, ls_err *err) {
     db->cur = 1 - db->cur;
     /* A restart seen since next began was its one; an older one was not. */
     db->successor = db->successor && !before;
-    return passive(db, complete, err);
+    return ls_db_passive(db, complete, err);
 }
 
 /* Under the barrier: nothing is appended, so that after this R begins where capture ended. */
 static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
     capture c;
     ls_code code = ls_db_capture_to_end(db, &c, err);
-    if (code != LS_OK) {
+    if (code != LS_OK || !c.proved) {
         return code;
     }
     sqlite3 *r = db->r[db->cur];
     db->pinned = false;
     ls_db_read_end(r);
-    code = passive(db, complete, err);
+    code = ls_db_passive(db, complete, err);
     ls_err again = LS_ERR_INIT;
     if (ls_db_read_begin(r, &again) == LS_OK) {
         db->pinned = true;

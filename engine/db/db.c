@@ -61,7 +61,7 @@ ls_code ls_db_new(const ls_db_opts *opts, ls_db **out, ls_err *err) {
         return ls_fail(err, LS_ENOMEM, "open %s", opts->path);
     }
     db->opts = *opts;
-    db->db_fd = db->wal_fd = -1;
+    db->db_fd = db->wal_fd = db->index_fd = -1;
     db->perm = LS_PERM_PRIVATE;
     if (db->opts.clock == NULL) {
         db->opts.clock = &ls_clock_system;

@@ -20,6 +20,7 @@ typedef struct moment {
     bool has_log; /* hdr and end are valid */
     ls_wal_pos end;
     uint32_t page_size, commit;
+    bool in_file; /* R is at mark 0: every page is in the database file */
 } moment;
 
 void ls_db_full_because(ls_db *db, const char *fmt, ...) {
@@ -54,10 +55,10 @@ static bool same_log(const ls_wal_header *a, const ls_wal_header *b) {
     return a->salt1 == b->salt1 && a->salt2 == b->salt2 && a->page_size == b->page_size;
 }
 
-/* Under the barrier: R anew, the log's end, the size of the database as R sees it. before and
- * before_end are what was read ahead, so that writers wait for the tail only. */
-static ls_code fix_moment(ls_db *db, const ls_wal_header *before, bool has_before,
-                          const ls_wal_pos *before_end, moment *m, ls_err *err) {
+/* Under the barrier: R anew and the log's end by its checksums. before and before_end are what was
+ * read ahead, so that writers wait for the tail only. */
+static ls_code begin_moment(ls_db *db, const ls_wal_header *before, bool has_before,
+                            const ls_wal_pos *before_end, moment *m, ls_err *err) {
     sqlite3 *r = db->r[db->cur];
     db->pinned = db->successor = false;
     ls_db_read_end(r);
@@ -72,10 +73,49 @@ static ls_code fix_moment(ls_db *db, const ls_wal_header *before, bool has_befor
         ls_wal_pos from = ahead ? *before_end : ls_wal_pos_start(&m->hdr);
         code = find_end(db, &m->hdr, &from, &m->end, err);
     }
-    int64_t pages = 0, page_size = 0;
-    if (code == LS_OK) {
-        code = ls_db_conn_int(r, "PRAGMA page_count", &pages, err);
+    return code;
+}
+
+/* Under the barrier: frames that the checksums do not reach are copied into the database file,
+ * where their pages can be read. What is appended to the log follows from the index's checksums. */
+static ls_code copy_unreached(ls_db *db, const ls_wal_index *index, moment *m, ls_err *err) {
+    sqlite3 *r = db->r[db->cur];
+    bool complete = false;
+    ls_db_read_end(r);
+    ls_code code = ls_db_passive(db, &complete, err);
+    ls_err again = LS_ERR_INIT;
+    if (ls_db_read_begin(r, &again) != LS_OK && code == LS_OK) {
+        *err = again;
+        code = again.code;
     }
+    if (code == LS_OK && !complete) {
+        code =
+            ls_fail(err, LS_EBUSY, "a reader of the application keeps the log from being copied");
+    }
+    m->in_file = true;
+    m->end = (ls_wal_pos){.offset = ls_db_index_end(index), .ck1 = index->ck1, .ck2 = index->ck2};
+    return code;
+}
+
+/* Under the barrier: does SQLite end the log where its checksums end? */
+static ls_code check_moment(ls_db *db, moment *m, ls_err *err) {
+    ls_wal_index index;
+    ls_code code = ls_db_log_index(db, &index, err);
+    if (code == LS_OK && !index.valid) {
+        code = ls_fail(err, LS_EBUSY, "the wal-index is being changed");
+    }
+    if (code == LS_OK && m->has_log && ls_db_index_of(&index, m->hdr.salt1, m->hdr.salt2) &&
+        ls_db_index_end(&index) > m->end.offset) {
+        code = copy_unreached(db, &index, m, err);
+    }
+    return code;
+}
+
+/* The size of the database as R sees it. */
+static ls_code size_moment(ls_db *db, moment *m, ls_err *err) {
+    sqlite3 *r = db->r[db->cur];
+    int64_t pages = 0, page_size = 0;
+    ls_code code = ls_db_conn_int(r, "PRAGMA page_count", &pages, err);
     if (code == LS_OK) {
         code = ls_db_conn_int(r, "PRAGMA page_size", &page_size, err);
     }
@@ -106,7 +146,13 @@ static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
         code = ls_db_barrier_begin(db, err);
     }
     if (code == LS_OK) {
-        code = fix_moment(db, &before, state == LS_WAL_VALID, &before_end, m, err);
+        code = begin_moment(db, &before, state == LS_WAL_VALID, &before_end, m, err);
+    }
+    if (code == LS_OK) {
+        code = check_moment(db, m, err);
+    }
+    if (code == LS_OK) {
+        code = size_moment(db, m, err);
     }
     ls_db_barrier_end(db);
     return code;
@@ -117,7 +163,7 @@ static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
 static ls_code range_of_moment(ls_db *db, const moment *m, ls_wal_range **range, ls_err *err) {
     *range = NULL;
     ls_wal_pos top = ls_wal_pos_start(&m->hdr);
-    if (!m->has_log || m->end.offset == top.offset) {
+    if (!m->has_log || m->in_file || m->end.offset == top.offset) {
         return LS_OK;
     }
     ls_wal_range_info info;

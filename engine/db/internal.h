@@ -40,6 +40,7 @@ struct ls_db {
     int cur;
     sqlite3 *w, *b;
     int db_fd, wal_fd; /* -1: closed */
+    int index_fd;      /* the wal-index; carries SQLite's locks, so closed after every handle */
     bool log_noted;    /* the log was there before SQLite opened it */
     dev_t shm_dev;     /* the log's index, whose locks only count in that file */
     ino_t shm_ino;     /* 0: there was none */
@@ -101,6 +102,13 @@ LS_MUST ls_code ls_db_local_remove_all(ls_db *db, ls_err *err);
 LS_MUST ls_code ls_db_local_remove_tmp(const char *meta_path, ls_err *err);
 LS_MUST ls_code ls_db_local_dir_make(ls_db *db, int level, ls_err *err);
 
+/* logend.c: where SQLite takes the log to end */
+LS_MUST ls_code ls_db_log_index(ls_db *db, ls_wal_index *index, ls_err *err);
+/* Offset behind the last committed frame. */
+int64_t ls_db_index_end(const ls_wal_index *index);
+/* Does the index tell of frames in the log with these salts? */
+bool ls_db_index_of(const ls_wal_index *index, uint32_t salt1, uint32_t salt2);
+
 /* chain.c: rebuilding the chain state at start (rule 1) */
 LS_MUST ls_code ls_db_chain_load(ls_db *db, ls_err *err);
 
@@ -124,6 +132,7 @@ int64_t ls_db_timestamp(ls_db *db);
 typedef struct capture {
     bool wrote;
     bool at_end;     /* everything committed when it looked is captured */
+    bool proved;     /* and SQLite's index says so too */
     uint32_t frames; /* captured */
 } capture;
 LS_MUST ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err);
@@ -136,6 +145,9 @@ void ls_db_full_because(ls_db *db, const char *fmt, ...) LS_PRINTF(2, 3);
 
 /* checkpoint.c (rule 4) */
 LS_MUST ls_code ls_db_checkpoint(ls_db *db, ls_err *err);
+/* *complete: every frame of the log is in the database file. Another checkpointer at work is no
+ * error. */
+LS_MUST ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err);
 
 int64_t ls_db_mono(const ls_db *db);
 

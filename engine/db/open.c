@@ -33,6 +33,7 @@ void ls_db_close(ls_db *db) {
         *all[i] = NULL;
     }
     close_fd(&db->wal_fd);
+    close_fd(&db->index_fd);
     close_fd(&db->db_fd);
     db->opened = false;
     db->pinned = false;

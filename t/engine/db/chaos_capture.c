@@ -72,6 +72,9 @@ static void one_transaction(sqlite3 *h) {
     uint32_t size = rnd(10) == 0 ? 200 : 1 + rnd(12);
     try_sql(h, "BEGIN IMMEDIATE");
     for (uint32_t i = 0; i < size && !sqlite3_get_autocommit(h); i++) {
+        if (rnd(8) == 0) {
+            try_sql(h, rnd(3) == 0 ? "ROLLBACK TO s" : "SAVEPOINT s");
+        }
         switch (rnd(6)) {
         case 0:
             try_sql(h, "DELETE FROM t WHERE id IN (SELECT id FROM t ORDER BY random() LIMIT %u)",
@@ -279,7 +282,8 @@ static void at_barrier(ls_db *db, image *im, sqlite3 *h) {
         return;
     }
     bool more = true;
-    for (int i = 0; more && i < 100; i++) {
+    /* A full file needs the lock that we hold: few tries. */
+    for (int i = 0; more && i < 5; i++) {
         sync_once(db, &more);
     }
     if (!more) {

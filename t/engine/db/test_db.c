@@ -737,6 +737,54 @@ static void through_a_symbolic_link(void **state) {
     check_image(f, 1);
 }
 
+/* SQLite before 3.50.4: the first page of a transaction is written once, later ones twice, all of
+ * it within a savepoint that is rolled back. What is committed then has no right checksums. */
+static void break_the_log(sqlite3 *h) {
+    sql(h, "PRAGMA cache_size=8; BEGIN; UPDATE t SET v = randomblob(400) WHERE id BETWEEN 127 AND "
+           "138; SAVEPOINT s");
+    sql(h, "UPDATE t SET v = randomblob(400) WHERE id BETWEEN 296 AND 364");
+    sql(h, "UPDATE t SET v = randomblob(400) WHERE id BETWEEN 348 AND 400");
+    sql(h, "ROLLBACK TO s; RELEASE s; COMMIT");
+}
+
+static void frames_without_right_checksums(void **state) {
+    fixture *f = *state;
+    app_start(f, "PRAGMA page_size=1024");
+    sql(f->app, "INSERT INTO t(v) WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM c "
+                "WHERE i < 400) SELECT zeroblob(400) FROM c");
+    db_start(f);
+    sync_all(f);
+    for (int i = 0; i < 30; i++) {
+        break_the_log(f->app);
+        if (i % 4 == 1) {
+            sql(f->app, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+        if (i % 3 == 0) {
+            rows(f, 1);
+        }
+        sync_all(f);
+        check_image(f, 1);
+    }
+    bool fixed = sqlite3_libversion_number() >= 3050004;
+    assert_int_equal(logged(f, "frames without right checksums") > 0, !fixed);
+}
+
+static void open_transaction_is_not_read_again(void **state) {
+    fixture *f = *state;
+    app_start(f, "PRAGMA cache_size=5");
+    db_start(f);
+    sync_all(f);
+    sql(f->app, "PRAGMA cache_spill=1; BEGIN");
+    for (int i = 0; i < 5; i++) {
+        rows(f, 100);
+        assert_int_equal(sync_once(f).files, 0);
+    }
+    sql(f->app, "COMMIT");
+    assert_int_equal(sync_once(f).files, 1);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 1);
+}
+
 static void options_are_checked(void **state) {
     fixture *f = *state;
     ls_err err = LS_ERR_INIT;
@@ -776,6 +824,8 @@ int main(void) {
         T(rebase_replaces_the_chain),
         T(meta_directory_removed_while_running),
         T(through_a_symbolic_link),
+        T(frames_without_right_checksums),
+        T(open_transaction_is_not_read_again),
         T(options_are_checked),
     };
     return cmocka_run_group_tests_name("db", tests, NULL, NULL);
