@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 typedef struct replicate_args {
@@ -182,6 +183,17 @@ static ls_code announce(const ls_db_config *db, const ls_log *log, ls_err *err) 
 
 /* ---- the run ---- */
 
+/* A database takes about a dozen descriptors; the usual limit of 1024 is for programs that call
+ * select(). */
+static void raise_file_limit(void) {
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static ls_code run_once(ls_store *store, ls_err *err) {
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
@@ -212,6 +224,7 @@ static ls_code replicate(const ls_invocation *in, ls_config *config, ls_err *err
 
     if (!args->once)
         hold_signals();
+    raise_file_limit();
     if (in->n_pos > 0 && level == NULL)
         level = "INFO";
     ls_log_write(

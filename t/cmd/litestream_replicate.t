@@ -3,6 +3,7 @@
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -186,6 +187,20 @@ tap.ok(r.rc == 1 and path("none.db") in r.err
        "-once wants the database to be there", r)
 r = litestream("replicate", "-once", "sqlite3://" + a, ra)
 tap.ok(r.rc == 0 and "path=%s\n" % a in r.out, "sqlite3:// in front of a path is passed over", r)
+
+# ---- more databases than the usual limit of descriptors allows for ----
+os.mkdir(path("many"))
+many = [path("many", "%d.db" % i) for i in range(12)]
+for name in many:
+    write(name, "create table t(x)")
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+p = Daemon("-config", config(d, "dbs:\n" + "".join(
+    "  - {path: %s, replica: {path: %s-r}}\n" % (name, name) for name in many)))
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+tap.ok(tap.wait_for(lambda: p.out.count("ltx file uploaded") == len(many), 20),
+       "the soft limit of open files is raised", p)
+tap.equal(p.end(), 0, "for %d databases" % len(many))
 
 # ---- a replica that cannot be written to at the end ----
 tap.write(path("blocked"), b"")
