@@ -34,19 +34,28 @@ typedef struct fixture {
     ls_replica *r;
     ls_ltx_info puts[MAX_PUTS]; /* uploads that the store took */
     int n_puts;
-    int fail_put;   /* this many uploads fail */
-    bool fail_list; /* the store cannot be reached */
+    int fail_put;         /* this many uploads fail */
+    bool fail_list;       /* the store cannot be reached */
+    int calls, fail_call; /* calls of the store; the one that fails, 0: none */
 } fixture;
+
+static ls_code may_fail(fixture *f, ls_err *err) {
+    return ++f->calls == f->fail_call ? ls_fail(err, LS_EIO, "connection reset by peer") : LS_OK;
+}
 
 static ls_code spy_list(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it, ls_err *err) {
     const spy *p = (spy *)s;
-    return p->f->fail_list ? ls_fail(err, LS_EIO, "no route to host")
-                           : ls_storage_list(p->inner, level, seek, it, err);
+    if (p->f->fail_list) {
+        return ls_fail(err, LS_EIO, "no route to host");
+    }
+    ls_code rc = may_fail(p->f, err);
+    return rc == LS_OK ? ls_storage_list(p->inner, level, seek, it, err) : rc;
 }
 
 static ls_code spy_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
                         ls_reader **r, ls_err *err) {
-    return ls_storage_open_range(((spy *)s)->inner, file, off, len, r, err);
+    ls_code rc = may_fail(((spy *)s)->f, err);
+    return rc == LS_OK ? ls_storage_open_range(((spy *)s)->inner, file, off, len, r, err) : rc;
 }
 
 static ls_code spy_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
@@ -62,7 +71,11 @@ static ls_code spy_put_file(ls_storage *s, const ls_ltx_info *file, const char *
         f->fail_put--;
         return ls_fail(err, LS_EIO, "503 SlowDown");
     }
+    /* A call that fails may have worked all the same: its answer was lost. */
     ls_code rc = ls_storage_put_file(((spy *)s)->inner, file, path, exclusive, out, err);
+    if (rc == LS_OK) {
+        rc = may_fail(f, err);
+    }
     if (rc == LS_OK) {
         assert_true(f->n_puts < MAX_PUTS);
         f->puts[f->n_puts++] = *file;
@@ -156,6 +169,15 @@ static void begin_with(fixture *f, int n) {
     assert_int_equal(upload(f), n);
     stop(f);
     f->n_puts = 0;
+}
+
+static void change_page_size(fixture *f, int size) {
+    char text[160];
+    (void)snprintf(text, sizeof(text),
+                   "PRAGMA journal_mode=delete; PRAGMA page_size=%d; VACUUM;"
+                   "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0",
+                   size);
+    sql(f->app, text);
 }
 
 static char *stored(const fixture *f, int level, ls_txid min, ls_txid max) {
@@ -652,6 +674,38 @@ static void local_file_with_other_txids(void **state) {
     assert_puts(f, 1, 1);
 }
 
+/* One call after the other fails; what is at the store is without a gap after each, and whole when
+ * the last try has gone through. */
+static void any_call_of_the_store_may_fail(void **state) {
+    fixture *f = *state;
+    int failed = 0;
+    begin_with(f, 2);
+    change_page_size(f, 8192);
+    start(f);
+    grow(f, 2);
+    for (bool done = false; !done;) {
+        ls_err err = LS_ERR_INIT;
+        ls_storage *s;
+        f->calls = 0;
+        f->fail_call++;
+        ls_replica_uncheck(f->r);
+        ls_code rc = ls_replica_check(f->r, &err);
+        if (rc == LS_OK) {
+            rc = ls_replica_sync(f->r, ls_db_txid(f->db), NULL, &err);
+        }
+        done = rc == LS_OK && f->calls < f->fail_call;
+        assert_true(rc == LS_OK || rc == LS_EIO);
+        failed += rc == LS_EIO;
+        must(ls_storage_open_file(f->root, NULL, &s, &err), &err);
+        image im = image_of(s);
+        assert_true(im.txid >= 2);
+        free(im.data);
+        ls_storage_free(s);
+    }
+    assert_true(failed > 20);
+    assert_replica_is_db(f);
+}
+
 static void store_out_of_reach(void **state) {
     fixture *f = *state;
     ls_err err = LS_ERR_INIT;
@@ -754,15 +808,6 @@ static void first_file_gone_at_the_store_and_meta_lost(void **state) {
 }
 
 /* ---- Page sizes ---- */
-
-static void change_page_size(fixture *f, int size) {
-    char text[160];
-    (void)snprintf(text, sizeof(text),
-                   "PRAGMA journal_mode=delete; PRAGMA page_size=%d; VACUUM;"
-                   "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0",
-                   size);
-    sql(f->app, text);
-}
 
 /* Capture made the snapshot; it goes up before the level-0 file beside it, and is then removed. */
 static void new_page_size_brings_its_snapshot(void **state) {
@@ -870,6 +915,7 @@ int main(void) {
         STORY(store_exchanged_under_way),
         STORY(local_file_lost_before_its_upload),
         STORY(local_file_with_other_txids),
+        STORY(any_call_of_the_store_may_fail),
         STORY(store_out_of_reach),
         STORY(check_after_a_probe_is_local),
         STORY(impossible_txid_at_the_store),
