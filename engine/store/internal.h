@@ -116,6 +116,7 @@ struct ls_store {
     bool loop_open, wake_open;
     uv_async_t wake;
     uv_timer_t safety;
+    int64_t safety_interval; /* LS_STORE_SAFETY_NS but in tests */
     uv_signal_t sigint, sigterm, sighup;
     pthread_mutex_t mutex; /* guards ended */
     ls_lane *ended, **ended_tail;

@@ -232,6 +232,7 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
     }
     store->config = config;
     store->log = log;
+    store->safety_interval = LS_STORE_SAFETY_NS;
     store->ended_tail = &store->ended;
     (void)pthread_mutex_init(&store->mutex, NULL);
     ls_code rc = open_loop(store, err);
@@ -261,7 +262,7 @@ static void begin(ls_store *store) {
             ls_entry_start(&store->entries[i]);
         }
     }
-    uint64_t ms = LS_STORE_SAFETY_NS / LS_MS;
+    uint64_t ms = (uint64_t)(store->safety_interval / LS_MS);
     (void)uv_timer_start(&store->safety, on_safety, ms, ms);
 }
 

@@ -5,8 +5,7 @@
  * short that every deadline here (10 s) is far beyond them. Nothing is asserted on how long a thing
  * took, but on what came before what and on how often.
  */
-#include "engine/base/text.h"
-#include "engine/store/store.h"
+#include "engine/store/internal.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -35,6 +34,20 @@ typedef struct fixture {
     ls_code rc;
     ls_err err;
 } fixture;
+
+/* ---- Watches that fail ---- */
+
+static enum { WATCH_WELL, WATCH_FULL, WATCH_DEAF } watching;
+
+int __real_uv_fs_event_start(uv_fs_event_t *h, uv_fs_event_cb cb, const char *path, unsigned flags);
+int __wrap_uv_fs_event_start(uv_fs_event_t *h, uv_fs_event_cb cb, const char *path, unsigned flags);
+int __wrap_uv_fs_event_start(uv_fs_event_t *h, uv_fs_event_cb cb, const char *path,
+                             unsigned flags) {
+    if (watching == WATCH_FULL) {
+        return UV_ENOSPC;
+    }
+    return watching == WATCH_DEAF ? 0 : __real_uv_fs_event_start(h, cb, path, flags);
+}
 
 /* ---- Verbs ---- */
 
@@ -131,13 +144,19 @@ static void *run(void *arg) {
     return NULL;
 }
 
-static void start(fixture *f) {
+/* safety: how often the net under notices is drawn, 0: as ever. */
+static void start_with(fixture *f, int64_t safety) {
     ls_err err = LS_ERR_INIT;
     f->err = err;
     must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
+    if (safety != 0) {
+        f->store->safety_interval = safety;
+    }
     assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);
     f->running = true;
 }
+
+static void start(fixture *f) { start_with(f, 0); }
 
 static ls_code join(fixture *f) {
     assert_int_equal(pthread_join(f->thread, NULL), 0);
@@ -173,6 +192,7 @@ static int setup(void **state) {
     f->log = LS_LOG_DEFAULT;
     f->log.fd = open(f->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     ls_config_init(&f->config);
+    watching = WATCH_WELL;
     *state = f;
     return f->log.fd >= 0 ? 0 : -1;
 }
@@ -259,6 +279,78 @@ static void lone_commits_all_arrive(void **state) {
     }
     await(f, is_replicated, f->path);
     stop_well(f);
+}
+
+/* Notices come while a transaction is still being written; its commit is not put off for that. */
+static void notice_before_the_commit(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    start(f);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    start(f);
+    nap(50);
+    sql(f->app, "PRAGMA cache_size=5; PRAGMA cache_spill=1; BEGIN");
+    for (int i = 0; i < 20; i++) {
+        add_rows(f->app, 10);
+        nap(1);
+    }
+    sql(f->app, "COMMIT");
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    assert_int_equal(captured(f), 2);
+}
+
+static void no_watch_left_means_polling(void **state) {
+    fixture *f = *state;
+    watching = WATCH_FULL;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    for (int i = 0; i < 3; i++) {
+        add_rows(f->app, 1);
+        await(f, is_replicated, f->path);
+    }
+    stop_well(f);
+    assert_int_equal(logged(f, "level=WARN msg=\"cannot watch folder, polling instead\""), 1);
+    assert_int_equal(logged(f, "reason=\"no space left on device\""), 1);
+}
+
+/* The system takes the watch and never tells: the safety poll finds what happened, and the second
+ * time that it does the database is polled. */
+static void notices_that_never_come(void **state) {
+    fixture *f = *state;
+    watching = WATCH_DEAF;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start_with(f, 100 * LS_MS);
+    await(f, is_replicated, f->path);
+    nap(150);
+    for (int i = 0; i < 3; i++) {
+        add_rows(f->app, 1);
+        await(f, is_replicated, f->path);
+        nap(250);
+    }
+    stop_well(f);
+    assert_int_equal(logged(f, "msg=\"file-change notices do not arrive, polling instead\""), 1);
+    watching = WATCH_WELL;
+}
+
+/* No alarm where they do come. */
+static void notices_that_come(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS)->checkpoint_interval = 30 * LS_MS;
+    start_with(f, 20 * LS_MS);
+    for (int i = 0; i < 40; i++) {
+        add_rows(f->app, 1);
+        nap(10);
+    }
+    await(f, is_replicated, f->path);
+    nap(100);
+    stop_well(f);
+    assert_int_equal(logged(f, "level=WARN"), 0);
 }
 
 static void idle_says_and_does_nothing(void **state) {
@@ -702,6 +794,10 @@ int main(void) {
         STORY(what_is_there_at_the_start_is_uploaded),
         STORY(bursts_are_batched),
         STORY(lone_commits_all_arrive),
+        STORY(notice_before_the_commit),
+        STORY(no_watch_left_means_polling),
+        STORY(notices_that_never_come),
+        STORY(notices_that_come),
         STORY(idle_says_and_does_nothing),
         STORY(checkpoint_when_idle),
         STORY(long_logs_come_in_pieces),
