@@ -233,6 +233,25 @@ static void first_write_goes_at_once_and_the_next_waits(void **state) {
     assert_int_equal(uploaded(f), 2);
 }
 
+/* Captures have an interval of their own. */
+static void uploads_wait_for_their_interval(void **state) {
+    fixture *f = *state;
+    const ls_txid four = 4;
+    the_db(f, 5 * LS_MS)->replica.sync_interval = HOUR;
+    start(f);
+    f->app = app_create(f->path, 4096);
+    await(f, has_uploaded, &first);
+    ls_txid before = uploaded(f);
+    while (captured(f) < four) {
+        add_rows(f->app, 1);
+        nap(10);
+    }
+    assert_int_equal(uploaded(f), before);
+    stop_well(f);
+    assert_true(uploaded(f) >= four);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
 static void what_is_there_at_the_start_is_uploaded(void **state) {
     fixture *f = *state;
     f->app = app_create(f->path, 4096);
@@ -791,6 +810,7 @@ int main(void) {
 #define STORY(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         STORY(first_write_goes_at_once_and_the_next_waits),
+        STORY(uploads_wait_for_their_interval),
         STORY(what_is_there_at_the_start_is_uploaded),
         STORY(bursts_are_batched),
         STORY(lone_commits_all_arrive),
