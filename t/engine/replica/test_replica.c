@@ -874,6 +874,37 @@ static void new_page_size_and_meta_lost(void **state) {
     assert_replica_is_db(f);
 }
 
+/* Whose file that may be: of another page size and not full it is no continuation. */
+static void next_file_of_another_page_size(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    begin_with(f, 3);
+    char *path = ls_path_join(f->dir, "b.db");
+    ls_db_opts opts = ls_db_opts_default(path);
+    sqlite3 *app = app_create(path, 8192);
+    ls_db *db;
+    must(ls_db_new(&opts, &db, &err), &err);
+    for (int i = 0; i < 4; i++) {
+        ls_db_sync_result res;
+        add_rows(app, 1);
+        must(ls_db_sync(db, &res, &err), &err);
+    }
+    start(f);
+    char *theirs = ls_db_ltx_path(db, 0, 4, 4), *ours = ls_db_ltx_path(f->db, 0, 4, 4);
+    assert_int_equal(rename(theirs, ours), 0);
+    free(theirs);
+    free(ours);
+    ls_db_free(db);
+    sqlite3_close(app);
+    free(path);
+    check(f);
+    assert_int_equal(ls_db_txid(f->db), 3);
+    grow(f, 1);
+    (void)upload(f);
+    assert_puts(f, 4, 4);
+    assert_replica_is_db(f);
+}
+
 /* A damaged snapshot that waits is made again. */
 static void damaged_waiting_snapshot(void **state) {
     fixture *f = *state;
@@ -925,6 +956,7 @@ int main(void) {
         STORY(new_page_size_brings_its_snapshot),
         STORY(snapshot_was_uploaded_but_not_its_file),
         STORY(new_page_size_and_meta_lost),
+        STORY(next_file_of_another_page_size),
         STORY(damaged_waiting_snapshot),
     };
     return cmocka_run_group_tests_name("replica", tests, NULL, NULL);
