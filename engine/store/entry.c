@@ -3,8 +3,9 @@
  *
  * Capture: a notice marks the database; the first one after an idle interval is captured at once,
  * a later one when monitor-interval has passed since the last capture that wrote something. One
- * that found nothing puts off the next by milliseconds only, then by twice as long each time: the
- * notice may have come before the commit was complete.
+ * that found nothing puts off the next by milliseconds only, then by twice as long each time. And
+ * for some seconds after a notice it is looked again and again without another one: it may have
+ * come before the commit was complete.
  * Upload: at once when sync-interval has passed since the last one began, else when it has.
  * Failures put off the next try twice as long each time. Timers run only while something waits.
  */
@@ -107,15 +108,15 @@ static void captured(ls_entry *e, bool by_poll) {
     note_success(e, &e->capture_trouble, "sync recovered");
     judge_notices(e, by_poll);
     int64_t now = ls_store_now();
+    e->dirty = e->dirty || e->result.more || now - e->noticed < LS_STORE_SETTLE_NS;
     if (e->result.more) {
-        e->dirty = true;
         e->next_capture = now;
         return;
     }
     if (e->result.files == 0) {
         int64_t wait = e->empty_wait == 0 ? LS_STORE_EMPTY_NS : 2 * e->empty_wait;
         e->empty_wait = wait < e->config->monitor_interval ? wait : e->config->monitor_interval;
-        e->next_capture = now + e->empty_wait;
+        e->next_look = now + e->empty_wait;
         return;
     }
     e->empty_wait = 0;
@@ -147,12 +148,10 @@ static void capture_done(ls_entry *e, ls_lane *lane) {
 
 static void start_capture(ls_entry *e) {
     int64_t now = ls_store_now();
-    if (now < e->next_capture) {
-        ls_entry_arm(&e->capture_timer, on_capture_timer, e->next_capture - now);
+    int64_t next = e->next_capture > e->next_look ? e->next_capture : e->next_look;
+    if (now < next) {
+        ls_entry_arm(&e->capture_timer, on_capture_timer, next - now);
         return;
-    }
-    if (now - e->capture_start > e->config->monitor_interval) {
-        e->empty_wait = 0;
     }
     (void)uv_timer_stop(&e->capture_timer);
     e->dirty = false;
@@ -194,7 +193,7 @@ static void check_done(ls_entry *e, ls_lane *lane) {
         ls_replica_uncheck(e->replica);
         remote_failed(e, lane);
     } else {
-        e->next_capture = 0;
+        e->next_capture = e->next_look = 0;
     }
     e->fresh = e->hold = false;
     e->dirty = true;
@@ -292,6 +291,11 @@ void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns) {
 }
 
 void ls_entry_notice(ls_entry *e) {
+    int64_t now = ls_store_now();
+    if (now - e->noticed > LS_STORE_QUIET_NS) {
+        e->empty_wait = e->next_look = 0;
+    }
+    e->noticed = now;
     e->notices++;
     e->dirty = true;
     ls_entry_pump(e);

@@ -34,6 +34,12 @@
 #define LS_STORE_HOLD_NS (2 * LS_SEC)
 /* First pause after a notice with nothing behind it: most likely a commit is being written. */
 #define LS_STORE_EMPTY_NS (2 * LS_MS)
+/* A notice tells of bytes in the log; that they are committed is told later, without another one:
+ * SQLite writes it to shared memory, after a sync of the log where it makes one. So long after a
+ * notice it is looked again. */
+#define LS_STORE_SETTLE_NS (5 * LS_SEC)
+/* A notice after as long without one begins anew with short pauses. */
+#define LS_STORE_QUIET_NS (50 * LS_MS)
 /* Files of one upload job: what is left goes into the next, behind other databases. */
 #define LS_STORE_UPLOAD_BATCH 64
 
@@ -73,9 +79,11 @@ struct ls_entry {
     bool look;            /* what fresh was when the running capture began */
     bool looked;          /* it only looked, and there is a database */
     bool hold;            /* capture waits for the probe */
-    int64_t next_capture; /* not before */
+    int64_t next_capture; /* not before: interval after a file, pause after a failure */
+    int64_t next_look;    /* not before either: pause after a capture that found nothing */
+    int64_t empty_wait;   /* the last such pause */
     int64_t capture_start;
-    int64_t empty_wait; /* last pause after a capture that found nothing */
+    int64_t noticed; /* when the last notice came */
     ls_trouble capture_trouble;
     ls_db_sync_result result; /* of the last capture */
     bool found;               /* the database exists */

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,14 +50,34 @@ int __wrap_uv_fs_event_start(uv_fs_event_t *h, uv_fs_event_cb cb, const char *pa
     return watching == WATCH_DEAF ? 0 : __real_uv_fs_event_start(h, cb, path, flags);
 }
 
-/* ---- Verbs ---- */
-
-static int64_t now(void) { return ls_mono_ns(&ls_clock_system); }
-
 static void nap(int ms) {
     struct timespec t = {.tv_nsec = ms * 1000000L};
     (void)nanosleep(&t, NULL);
 }
+
+/* ---- A disk that is slow to sync; SQLite comes here too ---- */
+
+static atomic_int sync_ms;
+
+static void sync_nap(void) {
+    if (atomic_load(&sync_ms) > 0) {
+        nap(atomic_load(&sync_ms));
+    }
+}
+
+int fdatasync(int fd) {
+    sync_nap();
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd) {
+    sync_nap();
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* ---- Verbs ---- */
+
+static int64_t now(void) { return ls_mono_ns(&ls_clock_system); }
 
 typedef bool (*condition)(fixture *f, const void *arg);
 
@@ -193,6 +214,7 @@ static int setup(void **state) {
     f->log.fd = open(f->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     ls_config_init(&f->config);
     watching = WATCH_WELL;
+    atomic_store(&sync_ms, 0);
     *state = f;
     return f->log.fd >= 0 ? 0 : -1;
 }
@@ -316,6 +338,26 @@ static void notice_before_the_commit(void **state) {
         nap(1);
     }
     sql(f->app, "COMMIT");
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    assert_int_equal(captured(f), 2);
+}
+
+/* The frames are written, the notice comes, the sync takes its time, and only then SQLite tells
+ * that they are committed: by shared memory, without a notice. */
+static void commit_behind_a_slow_sync(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    start(f);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    start(f);
+    nap(50);
+    sql(f->app, "PRAGMA synchronous=FULL");
+    atomic_store(&sync_ms, 400);
+    add_rows(f->app, 1);
+    atomic_store(&sync_ms, 0);
     await(f, is_replicated, f->path);
     stop_well(f);
     assert_int_equal(captured(f), 2);
@@ -815,6 +857,7 @@ int main(void) {
         STORY(bursts_are_batched),
         STORY(lone_commits_all_arrive),
         STORY(notice_before_the_commit),
+        STORY(commit_behind_a_slow_sync),
         STORY(no_watch_left_means_polling),
         STORY(notices_that_never_come),
         STORY(notices_that_come),
