@@ -55,7 +55,7 @@ ${CC:-cc} -std=c17 -Wall -Wextra -pedantic -Werror -o "$dir/program" "$dir/progr
     >"$dir/out" 2>&1
 ok $? "a program compiles and links with the installed headers and library"
 
-lib=$(dirname "$(find "$dest$prefix" -name 'liblitestream.*a')")
+lib=$(dirname "$(find "$dest$prefix" -name liblitestream.a)")
 mkdir "$dir/empty"
 LD_LIBRARY_PATH=$lib "$dir/program" "file://$dir/empty" >"$dir/out" 2>&1
 ok $? "it runs with the installed library"
