@@ -1,8 +1,9 @@
 /*
  * Capture: the new committed frames of the log become one level-0 file (rules 2, 3, 6).
  *
- * The order of looking is what makes it sound: the read transaction is asked first, then the
- * log's header, then frames, then the header again (inside ls_wal_range_scan).
+ * The order of looking is what makes it sound: the read transaction is asked first, then SQLite's
+ * index (up to where is the log committed?), then the log's header, then frames, then the header
+ * again (inside ls_wal_range_until and _scan).
  */
 #include "engine/db/internal.h"
 
@@ -15,12 +16,14 @@
 
 /* What one look at the log said. */
 typedef struct look {
+    ls_wal_index index;
     ls_wal_header hdr;
     ls_wal_pos pos;
-    bool restarted;     /* pos is the top of a log that follows the one captured */
-    bool full;          /* no incremental file is possible; full_reason says why */
-    bool nothing;       /* nothing to do */
-    ls_wal_index index; /* read before the log */
+    bool restarted; /* pos is the top of a log that follows the one captured */
+    bool full;      /* no incremental file is possible; full_reason says why */
+    bool nothing;   /* nothing to do */
+    bool proved;    /* of nothing: all that is committed is captured */
+    bool unclear;   /* index and log are of different moments: look again */
 } look;
 
 /* R may have been lost (an I/O error ends a transaction): then nothing is known about what happened
@@ -56,35 +59,49 @@ static void look_at_other_log(ls_db *db, look *l) {
     }
 }
 
-/* The log's salts are the chain's. SQLite's index says whether anything was committed since. */
+/* The log's salts are the chain's. */
 static void look_at_same_log(ls_db *db, look *l) {
+    int64_t end = ls_db_index_end(&l->index).offset;
     l->pos = db->chain.end;
-    if (!ls_db_index_of(&l->index, l->hdr.salt1, l->hdr.salt2)) {
-        return;
-    }
-    int64_t end = ls_db_index_end(&l->index);
-    l->nothing = db->pinned && end == db->chain.end.offset;
+    l->nothing = l->proved = end == db->chain.end.offset;
     if (end < db->chain.end.offset) {
         l->full = true;
         ls_db_full_because(db, "SQLite recovered the log and ends it before what was captured");
     }
 }
 
+/* Index and header of different salts: a restart of the log is under way. While pinned nothing is
+ * lost by it, and an index without frames says that the new log has no commit yet. */
+static void look_at_restart(const ls_db *db, look *l) {
+    l->nothing = db->pinned;
+    l->proved = db->pinned && l->index.frames == 0;
+    l->unclear = !db->pinned;
+}
+
+/* While pinned, an empty log is a successor that is not written yet. */
+static void look_at_empty_log(ls_db *db, look *l) {
+    l->nothing = l->proved = db->pinned;
+    l->full = !db->pinned;
+    if (l->full) {
+        ls_db_full_because(db, "the log was emptied while it was not held");
+    }
+}
+
 static void judge_look(ls_db *db, ls_wal_state state, look *l) {
+    const ls_wal_index *x = &l->index;
     if (!db->chain.known || db->rebase) {
         l->full = true;
     } else if (state != LS_WAL_VALID) {
-        /* While pinned, an empty log is a successor that is not written yet. */
-        l->full = !db->pinned;
-        l->nothing = db->pinned;
-        if (l->full) {
-            ls_db_full_because(db, "the log was emptied while it was not held");
-        }
+        look_at_empty_log(db, l);
     } else if (l->hdr.page_size != db->chain.page_size) {
         l->full = true;
         ls_db_full_because(db, "the page size changed from %u to %u", db->chain.page_size,
                            l->hdr.page_size);
-    } else if (l->hdr.salt1 == db->chain.salt1 && l->hdr.salt2 == db->chain.salt2) {
+    } else if (!x->valid) {
+        l->unclear = true;
+    } else if (x->salt1 != l->hdr.salt1 || x->salt2 != l->hdr.salt2) {
+        look_at_restart(db, l);
+    } else if (x->salt1 == db->chain.salt1 && x->salt2 == db->chain.salt2) {
         look_at_same_log(db, l);
     } else {
         look_at_other_log(db, l);
@@ -206,24 +223,35 @@ static void advance(ls_db *db, const look *l, const ls_wal_range_info *info, int
     atomic_fetch_add(&db->txid, 1);
 }
 
-/* The scan ended where the checksums end. Does SQLite's index, read before, end there too? */
-static void judge_end(ls_db *db, const look *l, const ls_wal_range_info *info, capture *c,
-                      bool *beyond) {
-    bool same = ls_db_index_of(&l->index, l->hdr.salt1, l->hdr.salt2);
-    *beyond = info->at_end && same && ls_db_index_end(&l->index) > info->end.offset;
-    c->at_end = info->at_end && !*beyond;
-    /* An index without frames is a restart under way: while pinned nothing can be lost by it. */
-    c->proved = c->at_end && (same || (db->pinned && l->index.valid && l->index.frames == 0));
-    db->pinned = db->pinned || c->proved;
+/* The committed frames from the look's place to the index's end, or to a commit behind max_bytes.
+ * *beyond: the checksums do not lead to the index's end. LS_EBUSY: the log moved under the look. */
+static ls_code scan_committed(ls_db *db, const look *l, int64_t max_bytes, ls_wal_range **range,
+                              ls_wal_range_info *info, bool *beyond, ls_err *err) {
+    ls_wal_pos end = ls_db_index_end(&l->index);
+    ls_code code;
+    if (max_bytes > 0 && end.offset - l->pos.offset > max_bytes) {
+        /* The index's end is a commit behind the bound: the cut does not pass it. */
+        code = ls_wal_range_scan(db->wal_fd, &l->hdr, &l->pos, max_bytes, range, info, err);
+        *beyond = code == LS_OK && info->at_end && info->end.offset < end.offset;
+        return code;
+    }
+    if (end.offset == l->pos.offset) {
+        end = l->pos;
+    }
+    code = ls_wal_range_until(db->wal_fd, &l->hdr, &l->pos, &end, range, info, err);
+    *beyond = code == LS_ECHECKSUM;
+    if (*beyond) {
+        ls_err_clear(err);
+        code = LS_OK;
+    }
+    return code;
 }
 
-/* LS_EBUSY: the log moved under the look. *beyond: committed frames are there that the checksums do
- * not reach. */
 static ls_code capture_range(ls_db *db, const look *l, int64_t max_bytes, capture *c, bool *beyond,
                              ls_err *err) {
     ls_wal_range *range = NULL;
     ls_wal_range_info info;
-    ls_code code = ls_wal_range_scan(db->wal_fd, &l->hdr, &l->pos, max_bytes, &range, &info, err);
+    ls_code code = scan_committed(db, l, max_bytes, &range, &info, beyond, err);
     if (code == LS_OK && range != NULL) {
         int64_t timestamp;
         code = write_increment(db, l, range, &info, &timestamp, err);
@@ -234,8 +262,8 @@ static ls_code capture_range(ls_db *db, const look *l, int64_t max_bytes, captur
         }
     }
     ls_wal_range_free(range);
-    if (code == LS_OK) {
-        judge_end(db, l, &info, c, beyond);
+    if (code == LS_OK && !*beyond) {
+        c->at_end = c->proved = info.end.offset == ls_db_index_end(&l->index).offset;
     }
     return code;
 }
@@ -250,6 +278,21 @@ static ls_code capture_whole(ls_db *db, capture *c, ls_err *err) {
     return code;
 }
 
+/* A commit is one when SQLite's index counts it, which changes no file that tells: is there a frame
+ * of this log behind the last one captured? */
+static ls_code see_pending(ls_db *db, const look *l, capture *c, ls_err *err) {
+    bool same = l->hdr.salt1 == db->chain.salt1 && l->hdr.salt2 == db->chain.salt2;
+    int64_t off = same ? db->chain.end.offset : LS_WAL_HEADER_SIZE;
+    uint8_t frame[LS_WAL_FRAME_HEADER_SIZE];
+    size_t got = 0;
+    ls_code code = LS_OK;
+    if (db->wal_fd >= 0 && l->hdr.page_size != 0) {
+        code = ls_pread_full(db->wal_fd, frame, sizeof(frame), off, &got, db->wal_path, err);
+    }
+    c->pending = got == sizeof(frame) && ls_wal_frame_has_salts(frame, &l->hdr);
+    return code;
+}
+
 /* *again: the log moved under the look. */
 static ls_code capture_look(ls_db *db, int64_t max_bytes, capture *c, bool *again, ls_err *err) {
     look l;
@@ -258,19 +301,26 @@ static ls_code capture_look(ls_db *db, int64_t max_bytes, capture *c, bool *agai
     if (code != LS_OK) {
         return code;
     }
-    if (l.nothing) {
-        c->at_end = c->proved = true;
-        return LS_OK;
+    if (l.unclear) {
+        *again = true;
+        return ls_fail(err, LS_EBUSY, "the log is being restarted");
     }
-    if (!l.full) {
+    if (l.nothing) {
+        c->at_end = true;
+        c->proved = l.proved;
+    } else if (!l.full) {
         code = capture_range(db, &l, max_bytes, c, &beyond, err);
         *again = code == LS_EBUSY;
     }
+    db->pinned = db->pinned || c->proved;
     if (code == LS_OK && beyond) {
         ls_db_full_because(db, "SQLite committed frames without right checksums (a defect of "
                                "SQLite before 3.50.4)");
     }
-    return code == LS_OK && (l.full || beyond) ? capture_whole(db, c, err) : code;
+    if (code == LS_OK && (l.full || beyond)) {
+        return capture_whole(db, c, err);
+    }
+    return code == LS_OK && c->at_end ? see_pending(db, &l, c, err) : code;
 }
 
 ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {

@@ -156,6 +156,7 @@ ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     code = ls_db_capture(db, db->opts.max_sync_wal_bytes, &c, err);
     if (code == LS_OK) {
         result->more = !c.at_end;
+        result->pending = c.pending;
         code = ls_db_checkpoint(db, err);
     }
     result->txid = ls_db_txid(db);

@@ -48,6 +48,9 @@ typedef struct ls_db_sync_result {
     ls_txid txid; /* position after the sync; 0: nothing captured yet */
     int files;    /* level-0 files written */
     bool more;    /* the bound cut the capture: call again at once */
+    /* The log holds frames that are not committed yet, and no change of a file will tell when they
+     * are: look again soon. */
+    bool pending;
     bool missing; /* the database does not exist (yet), or is still an empty file */
 } ls_db_sync_result;
 

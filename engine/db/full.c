@@ -55,30 +55,9 @@ static bool same_log(const ls_wal_header *a, const ls_wal_header *b) {
     return a->salt1 == b->salt1 && a->salt2 == b->salt2 && a->page_size == b->page_size;
 }
 
-/* Under the barrier: R anew and the log's end by its checksums. before and before_end are what was
- * read ahead, so that writers wait for the tail only. */
-static ls_code begin_moment(ls_db *db, const ls_wal_header *before, bool has_before,
-                            const ls_wal_pos *before_end, moment *m, ls_err *err) {
-    sqlite3 *r = db->r[db->cur];
-    db->pinned = db->successor = false;
-    ls_db_read_end(r);
-    ls_code code = ls_db_read_begin(r, err);
-    ls_wal_state state = LS_WAL_EMPTY;
-    if (code == LS_OK) {
-        code = ls_db_wal_header(db, &m->hdr, &state, err);
-    }
-    m->has_log = state == LS_WAL_VALID;
-    if (code == LS_OK && m->has_log) {
-        bool ahead = has_before && same_log(before, &m->hdr);
-        ls_wal_pos from = ahead ? *before_end : ls_wal_pos_start(&m->hdr);
-        code = find_end(db, &m->hdr, &from, &m->end, err);
-    }
-    return code;
-}
-
 /* Under the barrier: frames that the checksums do not reach are copied into the database file,
  * where their pages can be read. What is appended to the log follows from the index's checksums. */
-static ls_code copy_unreached(ls_db *db, const ls_wal_index *index, moment *m, ls_err *err) {
+static ls_code copy_unreached(ls_db *db, moment *m, ls_err *err) {
     sqlite3 *r = db->r[db->cur];
     bool complete = false;
     ls_db_read_end(r);
@@ -93,22 +72,53 @@ static ls_code copy_unreached(ls_db *db, const ls_wal_index *index, moment *m, l
             ls_fail(err, LS_EBUSY, "a reader of the application keeps the log from being copied");
     }
     m->in_file = true;
-    m->end = (ls_wal_pos){.offset = ls_db_index_end(index), .ck1 = index->ck1, .ck2 = index->ck2};
     return code;
 }
 
-/* Under the barrier: does SQLite end the log where its checksums end? */
-static ls_code check_moment(ls_db *db, moment *m, ls_err *err) {
+/* The log's end by SQLite's index, and do the checksums lead there? ahead is what was read before,
+ * so that writers wait for the tail only. */
+static ls_code end_moment(ls_db *db, const ls_wal_header *before, const ls_wal_pos *ahead,
+                          moment *m, ls_err *err) {
     ls_wal_index index;
     ls_code code = ls_db_log_index(db, &index, err);
-    if (code == LS_OK && !index.valid) {
-        code = ls_fail(err, LS_EBUSY, "the wal-index is being changed");
+    if (code != LS_OK) {
+        return code;
     }
-    if (code == LS_OK && m->has_log && ls_db_index_of(&index, m->hdr.salt1, m->hdr.salt2) &&
-        ls_db_index_end(&index) > m->end.offset) {
-        code = copy_unreached(db, &index, m, err);
+    if (!index.valid) {
+        return ls_fail(err, LS_EBUSY, "the wal-index is being changed");
+    }
+    if (index.salt1 != m->hdr.salt1 || index.salt2 != m->hdr.salt2) {
+        /* The log was given up with all of it in the database file; its successor has no frame. */
+        m->in_file = true;
+        m->end = ls_wal_pos_start(&m->hdr);
+        return LS_OK;
+    }
+    ls_wal_pos reached, from = ls_wal_pos_start(&m->hdr);
+    m->end = index.frames > 0 ? ls_db_index_end(&index) : from;
+    if (same_log(before, &m->hdr) && ahead->offset <= m->end.offset) {
+        from = *ahead;
+    }
+    bool leads = false;
+    code = ls_wal_follow(db->wal_fd, &m->hdr, &from, m->end.offset, &reached, &leads, err);
+    if (code == LS_OK && (!leads || reached.ck1 != m->end.ck1 || reached.ck2 != m->end.ck2)) {
+        code = copy_unreached(db, m, err);
     }
     return code;
+}
+
+/* Under the barrier: R anew, and where the log ends. */
+static ls_code begin_moment(ls_db *db, const ls_wal_header *before, const ls_wal_pos *ahead,
+                            moment *m, ls_err *err) {
+    sqlite3 *r = db->r[db->cur];
+    db->pinned = db->successor = false;
+    ls_db_read_end(r);
+    ls_code code = ls_db_read_begin(r, err);
+    ls_wal_state state = LS_WAL_EMPTY;
+    if (code == LS_OK) {
+        code = ls_db_wal_header(db, &m->hdr, &state, err);
+    }
+    m->has_log = state == LS_WAL_VALID;
+    return code == LS_OK && m->has_log ? end_moment(db, before, ahead, m, err) : code;
 }
 
 /* The size of the database as R sees it. */
@@ -132,7 +142,7 @@ static ls_code size_moment(ls_db *db, moment *m, ls_err *err) {
 static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
     *m = (moment){0};
     ls_code code = ls_db_ensure_wal(db, err);
-    ls_wal_header before;
+    ls_wal_header before = {0};
     ls_wal_state state = LS_WAL_EMPTY;
     ls_wal_pos before_end = {0};
     if (code == LS_OK) {
@@ -146,10 +156,7 @@ static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
         code = ls_db_barrier_begin(db, err);
     }
     if (code == LS_OK) {
-        code = begin_moment(db, &before, state == LS_WAL_VALID, &before_end, m, err);
-    }
-    if (code == LS_OK) {
-        code = check_moment(db, m, err);
+        code = begin_moment(db, &before, &before_end, m, err);
     }
     if (code == LS_OK) {
         code = size_moment(db, m, err);

@@ -104,10 +104,8 @@ LS_MUST ls_code ls_db_local_dir_make(ls_db *db, int level, ls_err *err);
 
 /* logend.c: where SQLite takes the log to end */
 LS_MUST ls_code ls_db_log_index(ls_db *db, ls_wal_index *index, ls_err *err);
-/* Offset behind the last committed frame. */
-int64_t ls_db_index_end(const ls_wal_index *index);
-/* Does the index tell of frames in the log with these salts? */
-bool ls_db_index_of(const ls_wal_index *index, uint32_t salt1, uint32_t salt2);
+/* The place behind the last committed frame. */
+ls_wal_pos ls_db_index_end(const ls_wal_index *index);
 
 /* chain.c: rebuilding the chain state at start (rule 1) */
 LS_MUST ls_code ls_db_chain_load(ls_db *db, ls_err *err);
@@ -131,8 +129,9 @@ int64_t ls_db_timestamp(ls_db *db);
 /* capture.c: the log's new frames into one level-0 file (rules 2, 3, 6) */
 typedef struct capture {
     bool wrote;
-    bool at_end;     /* everything committed when it looked is captured */
-    bool proved;     /* and SQLite's index says so too */
+    bool at_end;     /* as far as could be seen nothing is left */
+    bool proved;     /* everything committed when it looked is captured */
+    bool pending;    /* frames without a commit stand behind what is captured */
     uint32_t frames; /* captured */
 } capture;
 LS_MUST ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err);

@@ -1,13 +1,15 @@
 /*
- * Where SQLite takes the log to end: its wal-index says so, and the checksums alone do not.
+ * Where SQLite takes the log to end: its wal-index says so. What is committed is what the index
+ * counts, and capture ends there exactly.
  *
- * Frames that SQLite commits follow by checksum from the log's top, but for a defect of SQLite
- * before 3.50.4: ROLLBACK TO a savepoint can leave frames without right checksums in front of a
- * commit. Every connection reads them, a checkpoint copies them, only who follows the checksums
+ * Less: a commit frame that is in the log and not yet in the index is no commit. If its writer dies
+ * there, the next one writes over it.
+ * More: SQLite before 3.50.4 can commit frames whose checksums do not follow (ROLLBACK TO a
+ * savepoint). Every connection reads them, a checkpoint copies them, only who follows the checksums
  * stops in front of them. Unseen, what they hold would be lost with the next restart of the log.
  *
  * The index is also the cheapest answer to "is there anything new": an open transaction that has
- * written a gigabyte of frames need not be read again at each notice.
+ * written a gigabyte of frames is not read at all.
  */
 #include "engine/db/internal.h"
 
@@ -25,10 +27,12 @@ ls_code ls_db_log_index(ls_db *db, ls_wal_index *index, ls_err *err) {
     return ls_wal_index_read(db->index_fd, index, err);
 }
 
-int64_t ls_db_index_end(const ls_wal_index *index) {
-    return LS_WAL_HEADER_SIZE + (int64_t)index->frames * ls_wal_frame_size(index->page_size);
-}
-
-bool ls_db_index_of(const ls_wal_index *index, uint32_t salt1, uint32_t salt2) {
-    return index->valid && index->frames > 0 && index->salt1 == salt1 && index->salt2 == salt2;
+ls_wal_pos ls_db_index_end(const ls_wal_index *index) {
+    if (index->frames == 0) {
+        return (ls_wal_pos){.offset = LS_WAL_HEADER_SIZE};
+    }
+    int64_t size = ls_wal_frame_size(index->page_size);
+    return (ls_wal_pos){.offset = LS_WAL_HEADER_SIZE + (int64_t)index->frames * size,
+                        .ck1 = index->ck1,
+                        .ck2 = index->ck2};
 }

@@ -3,9 +3,8 @@
  *
  * Capture: a notice marks the database; the first one after an idle interval is captured at once,
  * a later one when monitor-interval has passed since the last capture that wrote something. One
- * that found nothing puts off the next by milliseconds only, then by twice as long each time. And
- * for some seconds after a notice it is looked again and again without another one: it may have
- * come before the commit was complete.
+ * that found nothing puts off the next by milliseconds only, then by twice as long each time. While
+ * frames wait for their commit it is looked again without another notice.
  * Upload: at once when sync-interval has passed since the last one began, else when it has.
  * Failures put off the next try twice as long each time. Timers run only while something waits.
  */
@@ -104,11 +103,33 @@ static void judge_notices(ls_entry *e, bool by_poll) {
     }
 }
 
+static void on_commit_timer(uv_timer_t *timer) {
+    ls_entry *e = timer->data;
+    e->dirty = true;
+    ls_entry_pump(e);
+}
+
+/* A commit becomes one in SQLite's shared memory, which no notice tells of: while frames wait for
+ * theirs it is looked again, after pauses that double. A transaction that stays open, or frames
+ * that nobody will commit, are left to the next notice and the safety poll. */
+static void await_commit(ls_entry *e) {
+    if (!e->result.pending) {
+        e->commit_wait = 0;
+        (void)uv_timer_stop(&e->commit_timer);
+        return;
+    }
+    e->commit_wait = e->commit_wait == 0 ? LS_STORE_EMPTY_NS : 2 * e->commit_wait;
+    if (e->commit_wait < LS_STORE_SAFETY_NS) {
+        ls_entry_arm(&e->commit_timer, on_commit_timer, e->commit_wait);
+    }
+}
+
 static void captured(ls_entry *e, bool by_poll) {
     note_success(e, &e->capture_trouble, "sync recovered");
     judge_notices(e, by_poll);
+    await_commit(e);
     int64_t now = ls_store_now();
-    e->dirty = e->dirty || e->result.more || now - e->noticed < LS_STORE_SETTLE_NS;
+    e->dirty = e->dirty || e->result.more;
     if (e->result.more) {
         e->next_capture = now;
         return;
@@ -297,6 +318,7 @@ void ls_entry_notice(ls_entry *e) {
     }
     e->noticed = now;
     e->notices++;
+    e->commit_wait = 0;
     e->dirty = true;
     ls_entry_pump(e);
 }
@@ -360,8 +382,8 @@ static ls_code open_db(ls_entry *e, ls_err *err) {
 }
 
 ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, ls_err *err) {
-    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer, &e->poll_timer,
-                            &e->remote_timer};
+    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer,
+                            &e->poll_timer,    &e->commit_timer,     &e->remote_timer};
     e->store = store;
     e->config = config;
     e->monitored = config->monitor_interval > 0;
@@ -392,6 +414,7 @@ void ls_entry_quiet(ls_entry *e) {
     (void)uv_timer_stop(&e->checkpoint_timer);
     (void)uv_timer_stop(&e->hold_timer);
     (void)uv_timer_stop(&e->poll_timer);
+    (void)uv_timer_stop(&e->commit_timer);
     (void)uv_timer_stop(&e->remote_timer);
 }
 
@@ -399,6 +422,7 @@ void ls_entry_close(ls_entry *e) {
     uv_close((uv_handle_t *)&e->capture_timer, NULL);
     uv_close((uv_handle_t *)&e->checkpoint_timer, NULL);
     uv_close((uv_handle_t *)&e->hold_timer, NULL);
+    uv_close((uv_handle_t *)&e->commit_timer, NULL);
     uv_close((uv_handle_t *)&e->poll_timer, NULL);
     uv_close((uv_handle_t *)&e->remote_timer, NULL);
 }

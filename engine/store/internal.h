@@ -34,10 +34,6 @@
 #define LS_STORE_HOLD_NS (2 * LS_SEC)
 /* First pause after a notice with nothing behind it: most likely a commit is being written. */
 #define LS_STORE_EMPTY_NS (2 * LS_MS)
-/* A notice tells of bytes in the log; that they are committed is told later, without another one:
- * SQLite writes it to shared memory, after a sync of the log where it makes one. So long after a
- * notice it is looked again. */
-#define LS_STORE_SETTLE_NS (5 * LS_SEC)
 /* A notice after as long without one begins anew with short pauses. */
 #define LS_STORE_QUIET_NS (50 * LS_MS)
 /* Files of one upload job: what is left goes into the next, behind other databases. */
@@ -73,7 +69,7 @@ struct ls_entry {
 
     /* capture */
     ls_lane local;
-    uv_timer_t capture_timer, checkpoint_timer, hold_timer, poll_timer;
+    uv_timer_t capture_timer, checkpoint_timer, hold_timer, poll_timer, commit_timer;
     bool dirty;           /* something may be there to capture */
     bool fresh;           /* no local files and the store was not asked yet: look first */
     bool look;            /* what fresh was when the running capture began */
@@ -83,7 +79,8 @@ struct ls_entry {
     int64_t next_look;    /* not before either: pause after a capture that found nothing */
     int64_t empty_wait;   /* the last such pause */
     int64_t capture_start;
-    int64_t noticed; /* when the last notice came */
+    int64_t noticed;     /* when the last notice came */
+    int64_t commit_wait; /* last pause while frames waited for their commit */
     ls_trouble capture_trouble;
     ls_db_sync_result result; /* of the last capture */
     bool found;               /* the database exists */

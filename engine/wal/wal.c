@@ -95,3 +95,8 @@ bool ls_wal_header_equal(const ls_wal_header *a, const ls_wal_header *b) {
     return a->big_endian == b->big_endian && a->page_size == b->page_size && a->seq == b->seq &&
            a->salt1 == b->salt1 && a->salt2 == b->salt2 && a->ck1 == b->ck1 && a->ck2 == b->ck2;
 }
+
+bool ls_wal_frame_has_salts(const uint8_t *frame, const ls_wal_header *hdr) {
+    ls_wal_frame_header f = ls_wal_frame_header_decode(frame);
+    return ls_wal_frame_current(&f, hdr);
+}

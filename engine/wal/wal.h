@@ -55,6 +55,9 @@ bool ls_wal_header_equal(const ls_wal_header *a, const ls_wal_header *b);
 /* A power of two from 512 to 65536? */
 bool ls_wal_page_size_valid(uint32_t page_size);
 
+/* Does a frame header (24 bytes) carry the log's salts? */
+bool ls_wal_frame_has_salts(const uint8_t *frame, const ls_wal_header *hdr);
+
 /* SQLite's checksum step: continues (*ck1, *ck2) over len bytes (a multiple of 8; the rest of an
  * odd length is left out). */
 void ls_wal_checksum(bool big_endian, const uint8_t *data, size_t len, uint32_t *ck1,

@@ -769,6 +769,36 @@ static void frames_without_right_checksums(void **state) {
     assert_int_equal(logged(f, "frames without right checksums") > 0, !fixed);
 }
 
+/* A writer died between its commit frame and the index: for SQLite there was no commit, and the
+ * next writer puts its frames in the same place. The descriptor stays open to the end: closing it
+ * would drop SQLite's locks. */
+static void commit_that_is_not_in_the_index(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 10);
+    db_start(f);
+    sync_all(f);
+    char shm[128];
+    (void)snprintf(shm, sizeof(shm), "%s-shm", f->path);
+    int fd = open(shm, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 5; i++) {
+        uint8_t before[96];
+        assert_int_equal(pread(fd, before, sizeof(before), 0), sizeof(before));
+        sql(f->app, "UPDATE t SET v = 'never committed'");
+        assert_int_equal(pwrite(fd, before, sizeof(before), 0), sizeof(before));
+        assert_int_equal(sync_once(f).files, 0);
+        check_image(f, 1);
+        rows(f, 2);
+        assert_int_equal(sync_once(f).files, 1);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+    db_stop(f);
+    app_stop(f);
+    close(fd);
+}
+
 static void open_transaction_is_not_read_again(void **state) {
     fixture *f = *state;
     app_start(f, "PRAGMA cache_size=5");
@@ -825,6 +855,7 @@ int main(void) {
         T(meta_directory_removed_while_running),
         T(through_a_symbolic_link),
         T(frames_without_right_checksums),
+        T(commit_that_is_not_in_the_index),
         T(open_transaction_is_not_read_again),
         T(options_are_checked),
     };
