@@ -4,8 +4,8 @@
 When it has caught up at the end, what is restored equals the database, and every TXID of the
 replica that is tried is a whole state and a prefix of what was committed.
 
-CHAOS_SECONDS (60), CHAOS_SEED (1); CHAOS_BREAK_LOG=1 lets SQLite break its log (chaos.py says how);
-CHAOS_KEEP=1 leaves the folder for a look.
+CHAOS_SECONDS (60), CHAOS_SEED (1); CHAOS_BREAK_LOG=0 keeps SQLite from breaking its log (chaos.py
+says how it does); CHAOS_KEEP=1 leaves the folder for a look.
 """
 import json
 import os
@@ -46,7 +46,7 @@ tap.write(config, (CONFIG % {"db": db, "replica": replica}).encode())
 rng = random.Random(SEED)
 shape = ["--page-size", str(rng.choice((512, 1024, 4096, 4096, 65536))),
          "--auto-vacuum", rng.choice(("none", "full", "incremental"))]
-if os.environ.get("CHAOS_BREAK_LOG"):
+if os.environ.get("CHAOS_BREAK_LOG") != "0":
     shape.append("--break-log")
 print("# seed %d, %g s, %s, %s" % (SEED, SECONDS, " ".join(shape), folder), flush=True)
 
@@ -85,7 +85,9 @@ tap.ok(tap.wait_for(caught_up, 60), "the replica catches up",
        "\n".join(d.lines("level=")[-20:]))
 tap.ok(d.running(), "the daemon runs on")
 tap.equal(d.stop(), 0, "and ends well")
-tap.equal(d.lines("level=ERROR"), [], "it logged no errors")
+# A broken log needs a full file, which a reader of the application may delay.
+tap.equal([l for l in d.lines("level=ERROR") if "keeps the log from being copied" not in l], [],
+          "it logged no errors")
 
 r = daemon.restore(replica, out)
 tap.equal(r.returncode, 0, "the newest state is restored")
