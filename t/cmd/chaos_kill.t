@@ -51,7 +51,7 @@ if os.environ.get("CHAOS_BREAK_LOG") != "0":
 print("# seed %d, %g s, %s, %s" % (SEED, SECONDS, " ".join(shape), folder), flush=True)
 
 writers = subprocess.Popen([sys.executable, os.path.join(daemon.SUPPORT, "chaos.py"), "run", db,
-                            "--seed", str(SEED), "--duration", str(SECONDS)] + shape,
+                            "--seed", str(SEED), "--duration", str(SECONDS), "--writers", "4"] + shape,
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 d = daemon.Daemon(config, log)
 kills = died = 0
