@@ -73,7 +73,9 @@ static ls_code make_dir(const char *path, const ls_perm *perm, ls_err *err) {
         return LS_OK;
     }
     if (mkdir(path, 0700) == 0) {
-        return finish_dir(path, perm, err);
+        /* A umask may have taken the right to open it. */
+        return chmod(path, 0700) == 0 ? finish_dir(path, perm, err)
+                                      : ls_fail_errno(err, errno, "create folder %s", path);
     }
     int saved = errno;
     if (saved == EEXIST && is_dir(path)) { /* somebody else was faster */
