@@ -59,12 +59,18 @@ static void look_at_other_log(ls_db *db, look *l) {
     }
 }
 
-/* The log's salts are the chain's. */
+/* The log's salts are the chain's. Where it ends at the same offset it must end with the same
+ * checksum; a shorter or other one was recovered and written anew. */
 static void look_at_same_log(ls_db *db, look *l) {
-    int64_t end = ls_db_index_end(&l->index).offset;
-    l->pos = db->chain.end;
-    l->nothing = l->proved = end == db->chain.end.offset;
-    if (end < db->chain.end.offset) {
+    ls_wal_pos end = ls_db_index_end(&l->index);
+    const ls_wal_pos *have = &db->chain.end;
+    bool same = end.offset == have->offset;
+    if (l->index.frames > 0 && (end.ck1 != have->ck1 || end.ck2 != have->ck2)) {
+        same = false;
+    }
+    l->pos = *have;
+    l->nothing = l->proved = same;
+    if (!same && end.offset <= have->offset) {
         l->full = true;
         ls_db_full_because(db, "SQLite recovered the log and ends it before what was captured");
     }

@@ -189,6 +189,7 @@ static ls_code range_of_moment(ls_db *db, const moment *m, ls_wal_range **range,
     return code;
 }
 
+/* LS_EBUSY from the log: the frame is gone, so the database file has the page (see above). */
 static ls_code moment_page(ls_db *db, const moment *m, ls_wal_range *range, uint32_t pgno,
                            uint8_t *buf, ls_err *err) {
     int64_t off = 0;
@@ -198,9 +199,11 @@ static ls_code moment_page(ls_db *db, const moment *m, ls_wal_range *range, uint
     }
     if (code == LS_OK && off != 0) {
         code = ls_wal_range_page(range, pgno, off, buf, err);
-        if (code != LS_EBUSY) {
-            return code;
+        if (code == LS_OK) {
+            return LS_OK;
         }
+    }
+    if (code == LS_EBUSY) {
         ls_err_clear(err);
         code = LS_OK;
     }
