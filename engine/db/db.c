@@ -98,13 +98,16 @@ void ls_db_free(ls_db *db) {
 /* What is open may no longer be what the paths name. */
 static ls_code check_identity(ls_db *db, ls_err *err) {
     const char *why;
-    bool gone;
-    ls_code code = ls_db_identity(db, &why, &gone, err);
+    moved what;
+    ls_code code = ls_db_identity(db, &what, &why, err);
     if (code != LS_OK || why == NULL) {
         return code;
     }
     ls_log_write(db->opts.log, LS_WARN, "database is opened again",
                  LS_ATTRS(LS_STR("db", db->path), LS_STR("reason", why)));
+    if (what == MOVED_FILE) {
+        ls_db_empty_old_log(db);
+    }
     ls_db_close(db);
     db->replaced = why;
     return LS_OK;

@@ -85,8 +85,19 @@ LS_MUST ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err);
 /* open.c: opening sequence and identity */
 LS_MUST ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err);
 void ls_db_close(ls_db *db);
-/* Is what the paths name still what is open? *why is NULL if so, else a reason. */
-LS_MUST ls_code ls_db_identity(ls_db *db, const char **why, bool *gone, ls_err *err);
+/* What the paths name, compared with what is open. */
+typedef enum moved {
+    MOVED_NOTHING,
+    MOVED_LOG_GONE, /* and no other is there: nobody else can know what it held */
+    MOVED_LOG,      /* or its index: others are or will be at another one */
+    MOVED_FILE,     /* the database file is gone or another one */
+} moved;
+/* *why is a reason, NULL for MOVED_NOTHING. */
+LS_MUST ls_code ls_db_identity(ls_db *db, moved *what, const char **why, ls_err *err);
+/* Another database file was put in the place of the one that is open, and the log left beside it:
+ * whoever opens them next would take the old log for the new database's. It is copied into the file
+ * it belongs to and emptied, unless others are at it. */
+void ls_db_empty_old_log(ls_db *db);
 LS_MUST ls_code ls_db_wal_header(ls_db *db, ls_wal_header *hdr, ls_wal_state *state, ls_err *err);
 LS_MUST ls_code ls_db_ensure_wal(ls_db *db, ls_err *err);
 

@@ -22,7 +22,28 @@ static void close_fd(int *fd) {
     }
 }
 
+/* The last connection to close copies the log into the database file: right also for a log whose
+ * name is gone, which nobody could read any more. When the names lead elsewhere it is not: others
+ * may have gone on without that log, or SQLite has opened a file that was put here together with
+ * the log of the one before. */
+static void close_without_copying(ls_db *db) {
+    const char *why;
+    moved what;
+    ls_err ignored = LS_ERR_INIT;
+    if (db->wal_fd < 0 || (ls_db_identity(db, &what, &why, &ignored) == LS_OK &&
+                           (what == MOVED_NOTHING || what == MOVED_LOG_GONE))) {
+        return;
+    }
+    sqlite3 *all[] = {db->r[0], db->r[1], db->b, db->w};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i] != NULL) {
+            (void)sqlite3_db_config(all[i], SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        }
+    }
+}
+
 void ls_db_close(ls_db *db) {
+    close_without_copying(db);
     ls_db_barrier_end(db);
     for (int i = 0; i < 2; i++) {
         ls_db_read_end(db->r[i]);
@@ -239,10 +260,10 @@ static ls_code open_known(ls_db *db, bool *missing, ls_err *err) {
         if (code != LS_OK || *missing) {
             return code;
         }
-        const char *why = NULL;
-        bool gone;
-        code = ls_db_identity(db, &why, &gone, err);
-        if (code != LS_OK || (why == NULL && db->log_noted)) {
+        const char *why;
+        moved what;
+        code = ls_db_identity(db, &what, &why, err);
+        if (code != LS_OK || (what == MOVED_NOTHING && db->log_noted)) {
             return code;
         }
         ls_db_close(db);
@@ -265,17 +286,34 @@ ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err) {
     return LS_OK;
 }
 
-ls_code ls_db_identity(ls_db *db, const char **why, bool *gone, ls_err *err) {
+void ls_db_empty_old_log(ls_db *db) {
+    bool exists;
+    ls_err ignored = LS_ERR_INIT;
+    sqlite3 *h = db->w != NULL ? db->w : db->r[db->cur];
+    if (h == NULL || db->wal_fd < 0 ||
+        compare_path(db->wal_path, db->wal_fd, &exists, &ignored) != 1) {
+        return;
+    }
+    ls_db_barrier_end(db);
+    for (int i = 0; i < 2; i++) {
+        ls_db_read_end(db->r[i]);
+    }
+    sqlite3_busy_timeout(h, 0);
+    (void)sqlite3_wal_checkpoint_v2(h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+ls_code ls_db_identity(ls_db *db, moved *what, const char **why, ls_err *err) {
+    *what = MOVED_NOTHING;
     *why = NULL;
-    *gone = false;
     bool exists;
     int same = compare_path(db->path, db->db_fd, &exists, err);
     if (same == 0) {
-        *gone = !exists;
+        *what = MOVED_FILE;
         *why = exists ? "the database file was replaced" : "the database file was deleted";
     } else if (same > 0 && db->wal_fd >= 0) {
         same = compare_path(db->wal_path, db->wal_fd, &exists, err);
         if (same == 0) {
+            *what = exists ? MOVED_LOG : MOVED_LOG_GONE;
             *why = exists ? "the log file was replaced" : "the log file was deleted";
         }
     }
@@ -287,6 +325,7 @@ ls_code ls_db_identity(ls_db *db, const char **why, bool *gone, ls_err *err) {
     ino_t ino;
     ls_code code = stat_index(db, &dev, &ino, err);
     if (code == LS_OK && ino != 0 && (dev != db->shm_dev || ino != db->shm_ino)) {
+        *what = MOVED_LOG;
         *why = "the log's index was replaced";
     }
     return code;

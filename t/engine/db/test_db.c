@@ -535,6 +535,37 @@ static void replaced_by_rename_while_running(void **state) {
     assert_int_equal(fulls(f), 2);
 }
 
+/* The log of the old file would be taken for the new one's: by SQLite, that is. */
+static void replaced_by_rename_with_the_log_left_behind(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 40);
+    db_start(f);
+    sync_all(f);
+    rows(f, 5);
+    app_stop(f);
+    char *other = ls_asprintf("%s/other.db", f->dir);
+    sqlite3 *h = app_open(other);
+    sql(h, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB); INSERT INTO t VALUES (1, 'new')");
+    sqlite3_close(h);
+    assert_int_equal(rename(other, f->path), 0);
+    free(other);
+    sync_all(f);
+    check_image(f, 1);
+    f->app = app_open(f->path);
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_prepare_v2(f->app, "SELECT count(*), max(v) FROM t", -1, &s, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(s, 0), 1);
+    assert_string_equal((const char *)sqlite3_column_text(s, 1), "new");
+    sqlite3_finalize(s);
+    rows(f, 2);
+    sync_all(f);
+    check_image(f, 1);
+    sql(f->app, "PRAGMA integrity_check");
+}
+
 static void deleted_and_created_again(void **state) {
     fixture *f = *state;
     app_start(f, "");
@@ -844,6 +875,7 @@ int main(void) {
         T(log_restarted_while_stopped),
         T(rolled_back_to_older_copies),
         T(replaced_by_rename_while_running),
+        T(replaced_by_rename_with_the_log_left_behind),
         T(deleted_and_created_again),
         T(log_deleted_while_running),
         T(page_size_changed_while_stopped),
