@@ -76,6 +76,23 @@ ls_code ls_storage_put_file(ls_storage *s, const ls_ltx_info *file, const char *
                                     : put_through_stream(s, file, path, exclusive, out, err);
 }
 
+ls_code ls_storage_copy(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *to,
+                        bool exclusive, ls_ltx_info *out, ls_err *err) {
+    ls_ltx_info stored;
+    ls_code code = check_level(from->level, err);
+    if (code == LS_OK) {
+        code = check_level(to->level, err);
+    }
+    if (code == LS_OK && (from->min_txid != to->min_txid || from->max_txid != to->max_txid)) {
+        code = ls_fail(err, LS_EINVALID, "a copy of a file keeps its TXIDs");
+    }
+    if (code == LS_OK && s->ops->copy == NULL) {
+        code = ls_fail(err, LS_EUNSUPPORTED, "%s stores do not copy files", s->ops->type);
+    }
+    return code == LS_OK ? s->ops->copy(s, from, to, exclusive, out != NULL ? out : &stored, err)
+                         : code;
+}
+
 ls_code ls_storage_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err) {
     for (size_t i = 0; i < n; i++) {
         ls_code code = check_level(files[i].level, err);

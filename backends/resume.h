@@ -1,0 +1,21 @@
+/*
+ * A stored file read to its end over a connection that breaks: where a read fails or ends before
+ * the size that the listing told, it goes on behind the last byte that came, after a pause.
+ *
+ * A file has LS_RESUME_TRIES new connections, with pauses of 250 ms that double; LS_ENOTFOUND and a
+ * cancelled job end it at once, and the error of the last try is what comes out. A listing that
+ * tells no size (0) has its end believed.
+ */
+#ifndef LS_BACKENDS_RESUME_H
+#define LS_BACKENDS_RESUME_H
+
+#include "backends/storage.h"
+
+#define LS_RESUME_TRIES 3
+
+/* Opens file, whose size is that of the listing, from off on (len 0: to the end). s must outlive
+ * the reader; cancel may be NULL. Nothing is opened before the first read. */
+LS_MUST ls_code ls_resume_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
+                               const ls_cancel *cancel, ls_reader **r, ls_err *err);
+
+#endif
