@@ -197,6 +197,7 @@ static ls_code write_increment(ls_db *db, const look *l, ls_wal_range *range,
         .wal_size = info->end.offset - info->begin.offset,
         .wal_salt1 = l->hdr.salt1,
         .wal_salt2 = l->hdr.salt2,
+        .node_id = ls_db_log_mark(&info->end),
     };
     uint8_t *buf = malloc(header.page_size);
     if (buf == NULL) {

@@ -2,8 +2,9 @@
  * Rule 1: at start the chain's place in the log is rebuilt from the newest level-0 file and proved.
  *
  * The file must verify; the log's salts must be the file's; its checksums are followed from the
- * log's top to the end of the file's range; and the frames of that range must hold exactly the
- * file's pages. Then capture goes on behind it. Anything else is a full file, with the reason.
+ * log's top to the end of the file's range and must be there what they were when the file was
+ * written; and the frames of that range must hold exactly the file's pages. Then capture goes on
+ * behind it. Anything else is a full file, with the reason.
  */
 #include "engine/db/internal.h"
 
@@ -31,6 +32,14 @@ static ls_code follow(ls_db *db, const ls_wal_header *hdr, const ls_ltx_header *
         code = ls_wal_follow(db->wal_fd, hdr, begin, stop, end, found, err);
     }
     return code;
+}
+
+/* The pages alone do not prove what is before them: after a power loss other frames can stand
+ * there, under the same salts and followed by a transaction that writes the same page again. A file
+ * of the original has no mark: it is proved where its range begins at the log's top. */
+static bool same_past(const ls_ltx_header *file, const ls_wal_pos *end) {
+    return file->node_id == ls_db_log_mark(end) ||
+           (file->node_id == 0 && file->wal_offset == LS_WAL_HEADER_SIZE);
 }
 
 /* Every page of the range is in the file with the same bytes. */
@@ -127,6 +136,7 @@ static ls_code chain_prove(ls_db *db, const char *path, const ls_ltx_header *fil
     ls_wal_pos begin, end;
     bool same = false;
     code = follow(db, &hdr, file, &begin, &end, &same, err);
+    same = same && same_past(file, &end);
     if (code == LS_OK && same) {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         ls_reader *in = fd >= 0 ? ls_fd_reader_new(fd, true, path) : NULL;

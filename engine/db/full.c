@@ -249,6 +249,7 @@ static ls_ltx_header full_header(ls_db *db, const moment *m, ls_txid min, ls_txi
         .wal_size = m->has_log ? m->end.offset - LS_WAL_HEADER_SIZE : 0,
         .wal_salt1 = m->has_log ? m->hdr.salt1 : 0,
         .wal_salt2 = m->has_log ? m->hdr.salt2 : 0,
+        .node_id = m->has_log ? ls_db_log_mark(&m->end) : 0,
     };
 }
 

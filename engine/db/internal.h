@@ -117,6 +117,11 @@ LS_MUST ls_code ls_db_local_dir_make(ls_db *db, int level, ls_err *err);
 LS_MUST ls_code ls_db_log_index(ls_db *db, ls_wal_index *index, ls_err *err);
 /* The place behind the last committed frame. */
 ls_wal_pos ls_db_index_end(const ls_wal_index *index);
+/* The running checksum there as an LTX header's node id: it stands for every frame before (rule 1).
+ */
+static inline uint64_t ls_db_log_mark(const ls_wal_pos *end) {
+    return (uint64_t)end->ck1 << 32 | end->ck2;
+}
 
 /* chain.c: rebuilding the chain state at start (rule 1) */
 LS_MUST ls_code ls_db_chain_load(ls_db *db, ls_err *err);

@@ -508,6 +508,40 @@ static void rolled_back_to_older_copies(void **state) {
     check_image(f, 1);
 }
 
+/* A power loss takes the log's last transactions, what is written again takes their places under
+ * the same salts, and the last of it is the very page that the newest file holds. */
+static void other_frames_before_equal_ones(void **state) {
+    fixture *f = *state;
+    char wal[128], shm[128], old[128], old_wal[160];
+    (void)snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    (void)snprintf(shm, sizeof(shm), "%s-shm", f->path);
+    (void)snprintf(old, sizeof(old), "%s.old", f->path);
+    (void)snprintf(old_wal, sizeof(old_wal), "%s-wal", old);
+    app_start(f, "CREATE TABLE flag(up)");
+    sql(f->app, "INSERT INTO flag VALUES(0)");
+    rows(f, 3);
+    db_start(f);
+    sync_all(f);
+    copy_file(f->path, old);
+    copy_file(wal, old_wal);
+    sql(f->app, "UPDATE t SET v = randomblob(700) WHERE id = 1");
+    sync_all(f);
+    sql(f->app, "UPDATE flag SET up = 1");
+    assert_int_equal(sync_all(f).txid, 3);
+    app_stop(f);
+    db_stop(f);
+    copy_file(old, f->path);
+    copy_file(old_wal, wal);
+    unlink(shm);
+    f->app = app_open(f->path);
+    sql(f->app, "UPDATE t SET v = randomblob(700) WHERE id = 1");
+    sql(f->app, "UPDATE flag SET up = 1");
+    db_start(f);
+    assert_int_equal(sync_all(f).txid, 4);
+    check_image(f, 1);
+    assert_int_equal(logged(f, "does not hold what the newest LTX file captured"), 1);
+}
+
 static void replaced_by_rename_while_running(void **state) {
     fixture *f = *state;
     app_start(f, "");
@@ -874,6 +908,7 @@ int main(void) {
         T(restart_continues_where_nothing_was_lost),
         T(log_restarted_while_stopped),
         T(rolled_back_to_older_copies),
+        T(other_frames_before_equal_ones),
         T(replaced_by_rename_while_running),
         T(replaced_by_rename_with_the_log_left_behind),
         T(deleted_and_created_again),
