@@ -15,7 +15,7 @@ include t/peer/local.mk
 include t/support/local.mk
 
 # Needs a build whose flags another program can do without.
-EXTRA_DIST += t/install.t t/rules.t t/modules.list t/traps.list
+EXTRA_DIST += t/install.t t/rules.t t/ran.t t/modules.list t/traps.list
 if !SANITIZED
 TAP_TESTS += t/install.t t/rules.t
 endif

@@ -127,6 +127,43 @@ offences("traps", [
     "t/traps.list:11: A1 is there twice",
 ], "traps without their test")
 
+put("t/traps.list", """# One | in a comment | x
+#9 | of that name | t/engine/test_own.c:works
+B1 | failed once | t/run.t:it works, %s
+B2 | all well | t/run.t:it works %d times
+B3 | skipped | t/run.t:it may work #2
+B4 | not there | t/run.t:it
+B5 | another name | t/run.t:it works
+B6 | not started | t/engine/test_idle.c:works
+""")
+put("t/ran/engine/test_own.tap", "1..1\nok 1 - works\n")
+put("t/ran/run.t.tap", """ok 1 - it works, well
+not ok 2 - it works, too
+# ok 3 - it works
+ok 3 - it works 2 times
+ok 4 - it works 30 times
+ok 5 - it may work \\#2 # SKIP not here
+1..5
+""")
+os.environ["LS_BUILD"] = TREE
+for ci, skipped in (("true", ["t/traps.list:5: B3: skipped: t/run.t:it may work #2"]), ("", [])):
+    os.environ["CI"] = ci
+    rc, lines = check(TREE, "ran")
+    tap.equal((rc, lines), (1, [
+        "#9 | t/engine/test_own.c:works | 1 ok",
+        "B1 | t/run.t:it works, %s | failed",
+        "t/traps.list:3: B1: failed: t/run.t:it works, %s",
+        "B2 | t/run.t:it works %d times | 2 ok",
+        "B3 | t/run.t:it may work #2 | skipped"] + skipped + [
+        "B4 | t/run.t:it | not seen",
+        "t/traps.list:6: B4: not seen: t/run.t:it",
+        "B5 | t/run.t:it works | not seen",
+        "t/traps.list:7: B5: not seen: t/run.t:it works",
+        "B6 | t/engine/test_idle.c:works | did not run",
+        "t/traps.list:8: B6: did not run: t/engine/test_idle.c:works"]),
+        "traps whose test did not pass, %s" % ("in CI" if ci else "elsewhere"))
+os.environ["LS_BUILD"] = tap.BUILD
+
 tap.equal(check(TREE, "no_such_rule")[0], 2, "an unknown rule is refused")
 
 # ---- this tree ----
@@ -140,4 +177,4 @@ for rule in ("calls", "length", "head", "cloexec", "names", "format", "tests", "
     if rc == 0 and lines:
         print("# " + "\n# ".join(lines), flush=True)
 
-tap.done(18)
+tap.done(20)

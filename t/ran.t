@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""The last test of `make check-all`: every entry of t/traps.list has a test that ran and passed."""
+
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import tap
+
+done = tap.run(sys.executable, os.path.join(tap.SRC, "build-aux", "check-rules"), "ran")
+lines = (done.stdout + done.stderr).decode().splitlines()
+print("# id | test | passed")
+for line in lines:
+    if " | " in line:
+        print("# " + line)
+tap.ok(done.returncode == 0, "each trap of t/traps.list has a test that ran and passed",
+       "\n".join(line for line in lines if " | " not in line))
+tap.done(1)
