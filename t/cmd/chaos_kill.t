@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.environ["LS_SRC"], "t"),
                 os.path.join(os.environ["LS_SRC"], "t", "support")]
 import tap
-import chaos_daemon as daemon
+import daemon
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))

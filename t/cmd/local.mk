@@ -23,7 +23,7 @@ EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 # Whole stories: an application, a daemon, and what a restore gives.
 REPLICATE_TAP = t/cmd/replicate_live.t t/cmd/replicate_restart.t
 TAP_TESTS += $(REPLICATE_TAP)
-EXTRA_DIST += $(REPLICATE_TAP) t/cmd/daemon.py
+EXTRA_DIST += $(REPLICATE_TAP)
 
 # The daemon killed every second under writers of all kinds (CHAOS_SECONDS, 60), every TXID, and
 # what SQLite's log and index can say of a commit.

@@ -9,7 +9,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.environ["LS_SRC"], "t"),
                 os.path.join(os.environ["LS_SRC"], "t", "support")]
 import tap
-import chaos_daemon as daemon
+import daemon
 
 COMMITS = 60
 CONFIG = """

@@ -12,7 +12,7 @@ sys.path[:0] = [os.path.join(os.environ["LS_SRC"], "t"),
                 os.path.join(os.environ["LS_SRC"], "t", "support")]
 import tap
 import chaos
-import chaos_daemon as daemon
+import daemon
 
 N = 500
 CONFIG = """

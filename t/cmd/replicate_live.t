@@ -8,10 +8,11 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import daemon
+sys.path[:0] = [os.path.join(os.environ["LS_SRC"], "t"),
+                os.path.join(os.environ["LS_SRC"], "t", "support")]
 import tap
-from daemon import Site, cp, stories
+import daemon
+from daemon import Site, cp, remove, stories
 
 MODES = ("PASSIVE", "FULL", "RESTART", "TRUNCATE")
 
@@ -139,9 +140,7 @@ def replaced_by_rename():
     other.close()
     cp(other.db, s.dir + "/data/new.db")
     os.rename(s.dir + "/data/new.db", s.db)
-    for end in ("-wal", "-shm"):
-        if os.path.exists(s.db + end):
-            os.unlink(s.db + end)
+    remove(s.db, ("-wal", "-shm"))
     s.open()
     s.rows(3)
     s.check("[T8] the database is replaced by rename")
@@ -154,9 +153,7 @@ def removed_and_made_again():
         s.rows(40)
         s.start()
         s.close()
-        for end in ("", "-wal", "-shm"):
-            if os.path.exists(s.db + end):
-                os.unlink(s.db + end)
+        remove(s.db)
         s.create()
         s.rows(content)
         if mode == "E-I2":
@@ -170,9 +167,7 @@ def log_removed():
     s = Site()
     s.start()
     s.close()
-    for end in ("-wal", "-shm"):
-        if os.path.exists(s.db + end):
-            os.unlink(s.db + end)
+    remove(s.db, ("-wal", "-shm"))
     s.open()
     s.rows(7)
     s.check("[T29 E-H] the log is unlinked")
@@ -292,7 +287,7 @@ def shutdown():
     tap.run("rm", "-r", s.root)
     tap.write(s.root, b"in the way")
     s.rows(1)
-    s.child.send_signal(daemon.signal.SIGTERM)
+    s.daemon.process.send_signal(daemon.signal.SIGTERM)
     tap.wait_for(lambda: "shutdown sync failed, retrying" in s.text())
     tap.equal(s.stop(), 1, "[T35] a second signal ends the last sync")
     s.close()

@@ -10,10 +10,11 @@ import sqlite3
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import daemon
+sys.path[:0] = [os.path.join(os.environ["LS_SRC"], "t"),
+                os.path.join(os.environ["LS_SRC"], "t", "support")]
 import tap
-from daemon import Site, cp, stories
+import daemon
+from daemon import Site, cp, remove, stories
 
 
 def stopped(kill=False, **kw):
@@ -86,9 +87,7 @@ def log_deleted():
     s = stopped()
     s.rows(5)
     s.close()
-    for end in ("-wal", "-shm"):
-        if os.path.exists(s.db + end):
-            os.unlink(s.db + end)
+    remove(s.db, ("-wal", "-shm"))
     s.open()
     again(s, "[T29 E-H] the log was deleted meanwhile")
 
@@ -114,9 +113,7 @@ def rolled_back():
         s.reaches()
         s.stop()
         s.close()
-        for end in ("", "-wal", "-shm"):
-            if os.path.exists(s.db + end):
-                os.unlink(s.db + end)
+        remove(s.db)
         cp(copy + "/a.db", s.db)
         if wal:
             cp(copy + "/a.db-wal", s.db + "-wal")
@@ -131,9 +128,7 @@ def other_database():
     other.rows(50)
     other.checkpoint("TRUNCATE")
     other.close()
-    for end in ("-wal", "-shm"):
-        if os.path.exists(s.db + end):
-            os.unlink(s.db + end)
+    remove(s.db, ("-wal", "-shm"))
     cp(other.db, s.db)
     s.open()
     again(s, "[T8] another database is in its place")

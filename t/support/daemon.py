@@ -1,23 +1,115 @@
-"""A database, its replica and a litestream that runs, for tests of whole stories.
+"""litestream replicate as a process of a test, restores from its file replica, and whole stories.
 
-The test's own process is the application: it opens the database by SQLite. It must not open the
-file otherwise (closing a descriptor drops SQLite's locks), so copies are made by cp.
+Imported by scripts that have imported tap. In a Site the test's own process is the application: it
+opens the database by SQLite. It must not open the file otherwise (closing a descriptor drops
+SQLite's locks), so copies are made by cp.
 """
 
 import concurrent.futures
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, ".."))
 import tap
 
 LITESTREAM = os.path.join(tap.BUILD, "litestream")
-COMPARE = os.path.join(HERE, "..", "support", "dbcompare.py")
+SUPPORT = os.path.join(tap.SRC, "t", "support")
+
+
+def need():
+    """The tests of commands need the command."""
+    if not os.path.exists(LITESTREAM):
+        tap.skip_all("litestream is not built")
+
+
+class Daemon:
+    """Runs with a configuration file; all it ever printed is in one log."""
+
+    def __init__(self, config, log):
+        self.config = config
+        self.log = log
+        self.process = None
+
+    def start(self, *args):
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen((LITESTREAM, "replicate", "-config", self.config) + args,
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """As a crash does it. True if it was still running."""
+        alive = self.running()
+        self.process.kill()
+        self.process.wait()
+        return alive
+
+    def stop(self, seconds=60, sig=signal.SIGTERM):
+        """As an operator does it: the last sync, then the end. Its exit status, None if too late."""
+        self.process.send_signal(sig)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return None
+
+    def text(self):
+        return tap.read(self.log).decode(errors="replace") if os.path.exists(self.log) else ""
+
+    def lines(self, text):
+        """Lines of the log with text in them."""
+        return [line for line in self.text().splitlines() if text in line]
+
+
+def restore(replica, output, txid=None):
+    """Restores into a file that is replaced; the finished process."""
+    remove(output)
+    args = ["-txid", txid] if txid else []
+    return tap.run(LITESTREAM, "restore", *args, "-o", output, "file://" + replica)
+
+
+def txids(replica):
+    """Every TXID at which a file of the replica ends, ascending, as text."""
+    found = set()
+    for _, _, names in os.walk(os.path.join(replica, "ltx")):
+        found.update(n[17:33] for n in names if n.endswith(".ltx") and len(n) == 37)
+    return sorted(found)
+
+
+def chaos(*args):
+    """Runs chaos.py to its end: what it printed as JSON, None and the error if it failed."""
+    r = tap.run(sys.executable, os.path.join(SUPPORT, "chaos.py"), *args)
+    return (json.loads(r.stdout), "") if r.returncode == 0 else (None, r.stderr.decode())
+
+
+def compare(a, b):
+    """What is different between two databases, "" if nothing is."""
+    r = tap.run(sys.executable, os.path.join(SUPPORT, "dbcompare.py"), a, b)
+    return "" if r.returncode == 0 else (r.stdout + r.stderr).decode(errors="replace")
+
+
+def cp(*args):
+    subprocess.run(("cp", "-p") + args, check=True)
+
+
+def remove(db, ends=("", "-wal", "-shm")):
+    """Unlinks what there is of a database."""
+    for end in ends:
+        if os.path.lexists(db + end):
+            os.unlink(db + end)
+
+
+def stories(*functions):
+    """Runs them, some at a time: they mostly wait."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for story in [pool.submit(f) for f in functions]:
+            story.result()
+
 
 CONFIG = """
 dbs:
@@ -33,17 +125,6 @@ shutdown-sync-interval: 20ms
 """
 
 
-def stories(*functions):
-    """Runs them, some at a time: they mostly wait."""
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        for story in [pool.submit(f) for f in functions]:
-            story.result()
-
-
-def cp(*args):
-    subprocess.run(("cp", "-p") + args, check=True)
-
-
 class Site:
     """One folder with everything of one story."""
 
@@ -54,9 +135,8 @@ class Site:
         os.mkdir(self.dir + "/data")
         self.link = self.db if link is None else self.dir + "/" + link
         self.root = self.dir + "/replica"
-        self.log = self.dir + "/log"
         self.config = self.dir + "/litestream.yml"
-        self.child = None
+        self.daemon = Daemon(self.config, self.dir + "/log")
         self.restored = 0
         self.app = None
         with open(self.config, "w") as f:
@@ -109,34 +189,27 @@ class Site:
 
     def start(self, *args, wait=True):
         before = self.count("msg=litestream ")
-        with open(self.log, "ab") as log:
-            self.child = subprocess.Popen((LITESTREAM, "replicate", "-config", self.config) + args,
-                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        tap.wait_for(lambda: self.count("msg=litestream ") > before or self.child.poll() is not None)
+        self.daemon.start(*args)
+        tap.wait_for(lambda: self.count("msg=litestream ") > before or not self.daemon.running())
         if wait and os.path.exists(self.db):
             return self.reaches()
         return True
 
     def stop(self, sig=signal.SIGTERM):
-        self.child.send_signal(sig)
-        try:
-            rc = self.child.wait(30)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            rc = self.child.wait()
+        """Its exit status, None if it had to be killed."""
+        rc = self.daemon.stop(30, sig)
+        if rc is None:
             tap.ok(False, "litestream ends within 30 s of signal %d" % sig, self.text())
-        self.child = None
         return rc
 
     def kill(self):
-        return self.stop(signal.SIGKILL)
+        self.daemon.kill()
 
     def text(self):
-        with open(self.log, errors="replace") as f:
-            return f.read()
+        return self.daemon.text()
 
     def count(self, text):
-        return self.text().count(text) if os.path.exists(self.log) else 0
+        return self.text().count(text)
 
     def fulls(self):
         return self.count('msg="full snapshot"')
@@ -166,19 +239,20 @@ class Site:
 
     # ---- what a restore gives ----
 
-    def restore(self):
+    def restore(self, txid=None):
+        """Name of the new database, and the finished process."""
         self.restored += 1
         out = "%s/restored%d.db" % (self.dir, self.restored)
-        return out, tap.run(LITESTREAM, "restore", "-o", out, "file://" + self.root)
+        return out, restore(self.root, out, txid)
 
-    def difference(self):
+    def difference(self, source=None):
         """Empty if a restore gives what the database holds."""
         out, r = self.restore()
         if r.returncode != 0:
             return "restore: %s" % (r.stdout + r.stderr).decode(errors="replace")
-        r = tap.run(sys.executable, COMPARE, self.db, out)
-        os.unlink(out)
-        return (r.stdout + r.stderr).decode(errors="replace") if r.returncode != 0 else ""
+        why = compare(source or self.db, out)
+        remove(out)
+        return why
 
     def fingerprint(self, db):
         return db.execute("SELECT count(*), total(id), total(length(v)), max(v) FROM t").fetchone()
@@ -214,7 +288,7 @@ class Site:
 
     def check(self, name, fulls=None, errors=0):
         """Running: what is committed arrives. Then stops: nothing is missing and all is well."""
-        running = self.child is not None
+        running = self.daemon.running()
         good = self.caught_up() if running else True
         rc = self.stop() if running else 0
         why = self.last if not good else self.difference()
