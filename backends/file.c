@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -281,6 +282,114 @@ static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char 
     return code;
 }
 
+/* ---- copy ---- */
+
+/* Has the file the mode and owner that a new one would get? A link shares them. */
+static bool has_perm(const struct stat *st, const ls_perm *perm) {
+    return (st->st_mode & 07777) == perm->file_mode &&
+           (perm->uid == (uid_t)-1 || st->st_uid == perm->uid) &&
+           (perm->gid == (gid_t)-1 || st->st_gid == perm->gid);
+}
+
+/* Links under the final name, or by way of a temporary one where a file is replaced: not that of a
+ * put, which may be half written. A rename onto a link of the same file does nothing, so that the
+ * temporary name may be left. */
+static int link_to(const char *from, const char *to, bool exclusive) {
+    if (exclusive) {
+        return linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW);
+    }
+    char *tmp = ls_asprintf("%s.link.tmp", to);
+    if (tmp == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    (void)unlink(tmp);
+    int rc = linkat(AT_FDCWD, from, AT_FDCWD, tmp, AT_SYMLINK_FOLLOW);
+    if (rc == 0) {
+        rc = rename(tmp, to);
+        (void)unlink(tmp);
+    }
+    free(tmp);
+    return rc;
+}
+
+/* The bytes are on the disk before the new name is. */
+static ls_code link_durably(int fd, const char *from, const char *to, bool exclusive, bool *linked,
+                            ls_err *err) {
+    *linked = false;
+    if (fsync(fd) != 0) {
+        return ls_fail_errno(err, errno, "fsync %s", from);
+    }
+    if (link_to(from, to, exclusive) == 0) {
+        *linked = true;
+        return ls_fsync_parent(to, err);
+    }
+    return exclusive && errno == EEXIST ? ls_fail(err, LS_EEXISTS, "%s exists already", to) : LS_OK;
+}
+
+/* The level's folder must be there for a link. */
+static ls_code make_level(const file_store *fs, int level, ls_err *err) {
+    char *dir = level_dir(fs, level);
+    if (dir == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to create level %d", level);
+    }
+    ls_code code = ls_mkdirs(dir, &fs->perm, err);
+    free(dir);
+    return code;
+}
+
+/* A second link of the stored file: files are never written in place. *linked stays false where
+ * links cannot be made, or would have another mode or owner than a new file. */
+static ls_code try_link(const file_store *fs, int fd, const char *from, put_job *job, bool *linked,
+                        ls_err *err) {
+    struct stat st;
+    *linked = false;
+    if (fstat(fd, &st) != 0) {
+        return ls_fail_errno(err, errno, "stat %s", from);
+    }
+    ls_code code = look_at(fd, from, job, err);
+    if (code != LS_OK || !has_perm(&st, &fs->perm)) {
+        return code;
+    }
+    code = make_level(fs, job->file->level, err);
+    if (code == LS_OK) {
+        code = link_durably(fd, from, job->path, job->exclusive, linked, err);
+    }
+    return code;
+}
+
+static ls_code file_copy(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *to,
+                         bool exclusive, ls_ltx_info *out, ls_err *err) {
+    const file_store *fs = (file_store *)s;
+    put_job job = {.file = to, .exclusive = exclusive, .out = {.fd = -1}};
+    char *path = NULL;
+    int fd = -1;
+    bool linked = false;
+    ls_code code = file_path(fs, from, &path, err);
+    if (code == LS_OK) {
+        code = file_path(fs, to, &job.path, err);
+    }
+    if (code == LS_OK) {
+        code = open_regular(path, &fd, err);
+    }
+    if (code == LS_OK) {
+        code = try_link(fs, fd, path, &job, &linked, err);
+    }
+    if (code == LS_OK && linked) {
+        *out = *to;
+        out->size = job.size;
+        out->created_ms = job.timestamp_ms;
+    } else if (code == LS_OK) {
+        code = file_put_file(s, to, path, exclusive, out, err);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    free(job.path);
+    free(path);
+    return code;
+}
+
 /* ---- remove ---- */
 
 static ls_code file_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err) {
@@ -313,6 +422,7 @@ static const ls_storage_ops file_ops = {
     .open = file_open,
     .put = file_put,
     .put_file = file_put_file,
+    .copy = file_copy,
     .remove = file_remove,
     .free = file_free,
 };

@@ -1,3 +1,3 @@
-nobase_pkginclude_HEADERS += backends/storage.h
+nobase_pkginclude_HEADERS += backends/storage.h backends/resume.h
 liblitestream_la_SOURCES += backends/storage.c backends/url.c backends/url.h backends/file.c \
-	backends/file_list.c backends/file_list.h
+	backends/file_list.c backends/file_list.h backends/resume.c

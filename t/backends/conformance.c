@@ -405,6 +405,103 @@ static void put_of_a_local_file(void **state) {
     free(data);
 }
 
+/* ---- copying ---- */
+
+/* Copies 1/min-max to level 4; a store that cannot must say so and leave nothing. */
+static bool copies(void **state, ls_txid min, ls_txid max, bool exclusive, ls_code expected) {
+    ls_storage *s = store_of(state);
+    const ls_ltx_info from = named(1, min, max);
+    const ls_ltx_info to = named(4, min, max);
+    ls_ltx_info out = {0};
+    ls_err err = LS_ERR_INIT;
+    ls_code code = ls_storage_copy(s, &from, &to, exclusive, &out, &err);
+    if (!((conformance *)*state)->copies) {
+        assert_int_equal(code, LS_EUNSUPPORTED);
+        assert_list(s, 4, 0, "");
+        return false;
+    }
+    if (code != expected) {
+        fail_msg("%s: %s", ls_code_name(code), err.msg);
+    }
+    if (code == LS_OK) {
+        assert_int_equal(out.level, 4);
+        assert_int_equal(out.min_txid, min);
+        assert_int_equal(out.max_txid, max);
+        assert_int_equal(out.size, 70001);
+        assert_int_equal(out.created_ms, T0 + 321);
+    }
+    return true;
+}
+
+static void copy_between_levels(void **state) {
+    ls_storage *s = store_of(state);
+    conformance_put(s, 1, 5, 7, T0 + 321, 70001);
+    if (!copies(state, 5, 7, true, LS_OK)) {
+        return;
+    }
+    assert_list(s, 1, 0, "5-7");
+    assert_list(s, 4, 0, "5-7");
+    ls_err err = LS_ERR_INIT;
+    ls_storage_iter *it;
+    ls_ltx_info listed;
+    bool end;
+    assert_ok(ls_storage_list(s, 4, 0, &it, &err), &err);
+    assert_ok(ls_storage_iter_next(it, &listed, &end, &err), &err);
+    ls_storage_iter_free(it);
+    assert_int_equal(listed.size, 70001);
+    if (((conformance *)*state)->keeps_time) {
+        assert_int_equal(listed.created_ms, T0 + 321);
+    }
+    /* The copy is a file of its own: neither deleting nor replacing the other touches it. */
+    uint8_t *data = conformance_bytes(5, 7, T0 + 321, 70001);
+    const ls_ltx_info to = named(4, 5, 7);
+    conformance_put(s, 1, 5, 7, T0, 300);
+    assert_range(s, &to, data, 70001, 0, 0);
+    const ls_ltx_info from = named(1, 5, 7);
+    assert_ok(ls_storage_remove(s, &from, 1, &err), &err);
+    assert_range(s, &to, data, 70001, 0, 0);
+    assert_range(s, &to, data, 70001, 60000, 2000);
+    free(data);
+}
+
+static void copy_replaces_unless_exclusive(void **state) {
+    ls_storage *s = store_of(state);
+    if (((conformance *)*state)->copies) {
+        conformance_put(s, 4, 5, 7, T0, 400);
+    }
+    conformance_put(s, 1, 5, 7, T0 + 321, 70001);
+    if (!copies(state, 5, 7, true, LS_EEXISTS)) {
+        return;
+    }
+    const ls_ltx_info to = named(4, 5, 7);
+    uint8_t *old = conformance_bytes(5, 7, T0, 400);
+    assert_range(s, &to, old, 400, 0, 0);
+    free(old);
+    uint8_t *data = conformance_bytes(5, 7, T0 + 321, 70001);
+    for (int i = 0; i < 2; i++) { /* the second time over its own copy */
+        (void)copies(state, 5, 7, false, LS_OK);
+        assert_range(s, &to, data, 70001, 0, 0);
+    }
+    (void)copies(state, 5, 7, true, LS_EEXISTS);
+    assert_list(s, 4, 0, "5-7");
+    free(data);
+}
+
+static void copy_what_is_not_there(void **state) {
+    ls_storage *s = store_of(state);
+    (void)copies(state, 5, 7, true, LS_ENOTFOUND);
+    conformance_put(s, 1, 5, 8, T0 + 321, 70001);
+    (void)copies(state, 5, 7, false, LS_ENOTFOUND);
+    assert_list(s, 4, 0, "");
+    ls_err err = LS_ERR_INIT;
+    const ls_ltx_info from = named(1, 5, 8);
+    const ls_ltx_info other = named(4, 5, 7);
+    const ls_ltx_info outside = named(10, 5, 8);
+    assert_int_equal(ls_storage_copy(s, &from, &other, true, NULL, &err), LS_EINVALID);
+    assert_int_equal(ls_storage_copy(s, &from, &outside, true, NULL, &err), LS_EINVALID);
+    assert_int_equal(ls_storage_copy(s, &outside, &from, true, NULL, &err), LS_EINVALID);
+}
+
 /* ---- deleting ---- */
 
 static void remove_twice(void **state) {
@@ -564,6 +661,9 @@ size_t conformance_tests(struct CMUnitTest *tests, conformance_fixture setup,
         TEST(bad_headers_are_refused),
         TEST(broken_stream_leaves_nothing),
         TEST(put_of_a_local_file),
+        TEST(copy_between_levels),
+        TEST(copy_replaces_unless_exclusive),
+        TEST(copy_what_is_not_there),
         TEST(remove_twice),
         TEST(list_while_files_change),
         TEST(several_threads),

@@ -10,6 +10,7 @@
 typedef struct conformance {
     ls_storage *s;
     bool keeps_time; /* listings give the header's timestamp to the millisecond */
+    bool copies;     /* files can be copied inside of the store */
 } conformance;
 
 struct CMUnitTest;

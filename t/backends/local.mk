@@ -1,6 +1,6 @@
 # The suite that every store passes, and tests of single stores.
-UNIT_TESTS += t/backends/test_file t/backends/test_url
-check_PROGRAMS += t/backends/test_file t/backends/test_url
+UNIT_TESTS += t/backends/test_file t/backends/test_resume t/backends/test_url
+check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_url
 t_backends_test_file_SOURCES = t/backends/test_file.c t/backends/conformance.c \
 	t/backends/conformance.h
 t_backends_test_file_LDADD = $(LS_TEST_LIBS)
@@ -10,3 +10,7 @@ t_backends_test_url_SOURCES = t/backends/test_url.c
 t_backends_test_url_LDADD = $(LS_TEST_LIBS)
 t_backends_test_url_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_url_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_resume_SOURCES = t/backends/test_resume.c
+t_backends_test_resume_LDADD = $(LS_TEST_LIBS)
+t_backends_test_resume_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=nanosleep
+t_backends_test_resume_CPPFLAGS = $(LS_TEST_CPPFLAGS)

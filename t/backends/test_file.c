@@ -30,6 +30,7 @@ static int setup(void **state) {
     ls_err err = LS_ERR_INIT;
     assert_int_equal(ls_storage_open_file(f->root, NULL, &f->c.s, &err), LS_OK);
     f->c.keeps_time = true;
+    f->c.copies = true;
     *state = f;
     return 0;
 }
@@ -225,6 +226,62 @@ static void a_leftover_is_replaced(void **state) {
     assert_int_equal(count_files(f->c.s, 0, 0, 1), 2);
 }
 
+/* ---- copies ---- */
+
+#define FROM "ltx/0/0000000000000001-0000000000000001.ltx"
+#define TO "ltx/1/0000000000000001-0000000000000001.ltx"
+
+static struct stat stat_of(const fixture *f, const char *rest) {
+    char path[256];
+    struct stat st;
+    path_of(f, rest, path, sizeof path);
+    assert_int_equal(stat(path, &st), 0);
+    return st;
+}
+
+static void copy_up(ls_storage *s, bool exclusive) {
+    const ls_ltx_info from = {.level = 0, .min_txid = 1, .max_txid = 1};
+    const ls_ltx_info to = {.level = 1, .min_txid = 1, .max_txid = 1};
+    ls_err err = LS_ERR_INIT;
+    if (ls_storage_copy(s, &from, &to, exclusive, NULL, &err) != LS_OK) {
+        fail_msg("%s", err.msg);
+    }
+}
+
+static void a_copy_is_a_link(void **state) {
+    fixture *f = *state;
+    conformance_put(f->c.s, 0, 1, 1, T0, 5000);
+    copy_up(f->c.s, true);
+    assert_int_equal(stat_of(f, FROM).st_ino, stat_of(f, TO).st_ino);
+    copy_up(f->c.s, false);
+    assert_int_equal(stat_of(f, TO).st_nlink, 2); /* and no third name is left */
+    conformance_put(f->c.s, 0, 1, 1, T0, 300);
+    assert_int_equal(stat_of(f, TO).st_size, 5000);
+    copy_up(f->c.s, false);
+    assert_int_equal(stat_of(f, TO).st_size, 300);
+    assert_int_equal(stat_of(f, TO).st_nlink, 2);
+}
+
+/* A link would have the mode of the older file. */
+static void a_copy_has_the_mode_of_new_files(void **state) {
+    fixture *f = *state;
+    conformance_put(f->c.s, 0, 1, 1, T0, 5000);
+    const ls_perm perm = {.file_mode = 0640, .dir_mode = 0750, .uid = (uid_t)-1, .gid = (gid_t)-1};
+    ls_storage *s;
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(ls_storage_open_file(f->root, &perm, &s, &err), LS_OK);
+    copy_up(s, true);
+    assert_int_equal(stat_of(f, TO).st_mode & 07777, 0640);
+    assert_int_equal(stat_of(f, FROM).st_mode & 07777, 0600);
+    assert_int_equal(stat_of(f, TO).st_size, 5000);
+    assert_int_equal(stat_of(f, TO).st_mtim.tv_nsec, T0 % 1000 * 1000000);
+    assert_int_equal(stat_of(f, "ltx/1").st_mode & 07777, 0750);
+    const ls_ltx_info from = {.level = 0, .min_txid = 1, .max_txid = 1};
+    const ls_ltx_info to = {.level = 1, .min_txid = 1, .max_txid = 1};
+    assert_int_equal(ls_storage_copy(s, &from, &to, true, NULL, &err), LS_EEXISTS);
+    ls_storage_free(s);
+}
+
 int main(void) {
     struct CMUnitTest tests[CONFORMANCE_MAX + 16];
     size_t n = conformance_tests(tests, setup, teardown);
@@ -238,6 +295,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_file_where_the_folder_should_be, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fifo_does_not_hang, setup, teardown),
         cmocka_unit_test_setup_teardown(a_leftover_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_is_a_link, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_has_the_mode_of_new_files, setup, teardown),
     };
     memcpy(tests + n, own, sizeof own);
     n += sizeof own / sizeof own[0];

@@ -1,0 +1,136 @@
+/* A stored file read to its end over a connection that breaks; see resume.h. */
+#include "backends/resume.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define FIRST_PAUSE_MS 250u
+#define SLICE_MS 50u /* how soon a cancelled job is noticed while it waits */
+
+typedef struct resume_reader {
+    ls_reader base;
+    ls_storage *s;
+    ls_ltx_info file;
+    const ls_cancel *cancel;
+    ls_reader *in; /* NULL: to be opened at off */
+    uint64_t off;  /* of the next byte */
+    uint64_t end;  /* where the read ends; UINT64_MAX: where the store says so */
+    unsigned tries;
+    ls_code failed; /* sticky, with err */
+    ls_err err;
+} resume_reader;
+
+static void close_in(resume_reader *r) {
+    ls_reader_close(r->in);
+    r->in = NULL;
+}
+
+static ls_code check_canceled(const resume_reader *r, ls_err *err) {
+    char key[LS_STORAGE_KEY_SIZE];
+    return ls_canceled(r->cancel)
+               ? ls_fail(err, LS_ECANCELED, "read %s: canceled", ls_storage_key(&r->file, key))
+               : LS_OK;
+}
+
+/* Opens what is left to read. A store reads to the end for length 0. */
+static ls_code open_rest(resume_reader *r, ls_err *err) {
+    uint64_t len = r->end == UINT64_MAX ? 0 : r->end - r->off;
+    return ls_storage_open_range(r->s, &r->file, r->off, len, &r->in, err);
+}
+
+static ls_code read_some(resume_reader *r, void *buf, size_t len, size_t *got, ls_err *err) {
+    ls_code code = check_canceled(r, err);
+    if (code == LS_OK && r->in == NULL) {
+        code = open_rest(r, err);
+    }
+    if (code == LS_OK) {
+        code = r->in->read(r->in, buf, len, got, err);
+    }
+    if (code == LS_OK && *got == 0 && r->end != UINT64_MAX) {
+        char key[LS_STORAGE_KEY_SIZE];
+        code = ls_fail(err, LS_EIO, "%s: ends after %" PRIu64 " of %" PRIu64 " bytes",
+                       ls_storage_key(&r->file, key), r->off, r->end);
+    }
+    return code;
+}
+
+static void wait_ms(const resume_reader *r, unsigned ms) {
+    for (unsigned done = 0; done < ms && !ls_canceled(r->cancel); done += SLICE_MS) {
+        const struct timespec slice = {.tv_nsec = SLICE_MS * 1000000L};
+        (void)nanosleep(&slice, NULL);
+    }
+}
+
+/* After a failure: may it be tried again? Waits if so. */
+static bool try_again(resume_reader *r, ls_code code) {
+    close_in(r);
+    if (code == LS_ENOTFOUND || code == LS_ECANCELED || r->tries == LS_RESUME_TRIES) {
+        return false;
+    }
+    wait_ms(r, FIRST_PAUSE_MS << r->tries);
+    r->tries++;
+    return true;
+}
+
+static ls_code fail_for_good(resume_reader *r, ls_code code, ls_err *err) {
+    r->failed = code;
+    r->err = *err;
+    return code;
+}
+
+static ls_code resume_read(ls_reader *base, void *buf, size_t len, size_t *got, ls_err *err) {
+    resume_reader *r = (resume_reader *)base;
+    *got = 0;
+    if (r->failed != LS_OK) {
+        *err = r->err;
+        return r->failed;
+    }
+    if (r->off >= r->end || len == 0) {
+        return LS_OK;
+    }
+    if (len > r->end - r->off) {
+        len = (size_t)(r->end - r->off);
+    }
+    for (;;) {
+        ls_code code = read_some(r, buf, len, got, err);
+        if (code == LS_OK) {
+            r->off += *got;
+            return LS_OK;
+        }
+        *got = 0;
+        if (!try_again(r, code)) {
+            return fail_for_good(r, code, err);
+        }
+        ls_err_clear(err);
+    }
+}
+
+static void resume_close(ls_reader *base) {
+    resume_reader *r = (resume_reader *)base;
+    close_in(r);
+    free(r);
+}
+
+static uint64_t end_of(const ls_ltx_info *file, uint64_t off, uint64_t len) {
+    uint64_t end = len == 0 || len > UINT64_MAX - off ? UINT64_MAX : off + len;
+    return file->size != 0 && end > file->size ? file->size : end;
+}
+
+ls_code ls_resume_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
+                       const ls_cancel *cancel, ls_reader **out, ls_err *err) {
+    resume_reader *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (r == NULL) {
+        char key[LS_STORAGE_KEY_SIZE];
+        return ls_fail(err, LS_ENOMEM, "no memory to read %s", ls_storage_key(file, key));
+    }
+    r->base = (ls_reader){.read = resume_read, .close = resume_close};
+    r->s = s;
+    r->file = *file;
+    r->cancel = cancel;
+    r->off = off;
+    r->end = end_of(file, off, len);
+    *out = &r->base;
+    return LS_OK;
+}
