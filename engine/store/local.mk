@@ -1,7 +1,8 @@
-nobase_pkginclude_HEADERS += engine/store/store.h
+nobase_pkginclude_HEADERS += engine/store/schedule.h engine/store/store.h
 liblitestream_la_SOURCES += \
 	engine/store/entry.c \
 	engine/store/final.c \
 	engine/store/internal.h \
+	engine/store/schedule.c \
 	engine/store/store.c \
 	engine/store/watch.c
