@@ -48,6 +48,11 @@ ls_code ls_ends_remote(ls_storage *s, const ls_ltx_info *file, ls_ends *ends, ls
     return rc;
 }
 
+ls_code ls_read_head(ls_storage *s, const ls_ltx_info *file, uint8_t head[LS_LTX_HEADER_SIZE],
+                     ls_err *err) {
+    return read_range(s, file, 0, head, LS_LTX_HEADER_SIZE, err);
+}
+
 static ls_code ends_of_fd(int fd, const char *path, const ls_ltx_info *file, ls_ends *ends,
                           ls_ltx_header *header, ls_err *err) {
     struct stat st;
@@ -82,20 +87,24 @@ static ls_code ends_of_fd(int fd, const char *path, const ls_ltx_info *file, ls_
     return LS_OK;
 }
 
+ls_code ls_ends_path(const char *path, const ls_ltx_info *file, ls_ends *ends,
+                     ls_ltx_header *header, ls_err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return ls_fail_errno(err, errno, "open %s", path);
+    }
+    ls_code rc = ends_of_fd(fd, path, file, ends, header, err);
+    (void)close(fd);
+    return rc;
+}
+
 ls_code ls_ends_local(const ls_db *db, const ls_ltx_info *file, ls_ends *ends,
                       ls_ltx_header *header, ls_err *err) {
     char *path = ls_db_ltx_path(db, file->level, file->min_txid, file->max_txid);
     if (path == NULL) {
         return ls_fail(err, LS_ENOMEM, "local file of TXID %016" PRIx64, file->max_txid);
     }
-    ls_code rc;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        rc = ls_fail_errno(err, errno, "open %s", path);
-    } else {
-        rc = ends_of_fd(fd, path, file, ends, header, err);
-        (void)close(fd);
-    }
+    ls_code rc = ls_ends_path(path, file, ends, header, err);
     free(path);
     return rc;
 }

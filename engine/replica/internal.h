@@ -19,12 +19,23 @@ typedef struct ls_ends {
 /* file->size must be the store's. LS_ECORRUPT if the file is too short to be one. */
 LS_MUST ls_code ls_ends_remote(ls_storage *s, const ls_ltx_info *file, ls_ends *ends, ls_err *err);
 
+/* The header's bytes alone; of any size. */
+LS_MUST ls_code ls_read_head(ls_storage *s, const ls_ltx_info *file,
+                             uint8_t head[LS_LTX_HEADER_SIZE], ls_err *err);
+
 /* Of the local file of a level, whose header must be readable and hold the TXIDs of its name.
  * LS_ENOTFOUND if there is none, LS_ECORRUPT, LS_EFORMAT if it is damaged. */
 LS_MUST ls_code ls_ends_local(const ls_db *db, const ls_ltx_info *file, ls_ends *ends,
                               ls_ltx_header *header, ls_err *err);
 
+/* The same of a file by its path. */
+LS_MUST ls_code ls_ends_path(const char *path, const ls_ltx_info *file, ls_ends *ends,
+                             ls_ltx_header *header, ls_err *err);
+
 bool ls_ends_equal(const ls_ends *a, const ls_ends *b);
+
+/* Fills in size and time of a file at the store; *found is false where it is not (any more). */
+LS_MUST ls_code ls_replica_stat(ls_storage *s, ls_ltx_info *file, bool *found, ls_err *err);
 
 /* Does the local level-0 file hold every page of the database? */
 LS_MUST ls_code ls_local_is_full(const ls_db *db, ls_txid txid, bool *full, ls_err *err);

@@ -1,7 +1,17 @@
-nobase_pkginclude_HEADERS += engine/replica/replica.h
+nobase_pkginclude_HEADERS += engine/replica/compact.h engine/replica/replica.h \
+	engine/replica/retain.h
 liblitestream_la_SOURCES += \
 	engine/replica/base.c \
 	engine/replica/check.c \
+	engine/replica/compact.c \
+	engine/replica/compact_merge.c \
+	engine/replica/compact_merge.h \
 	engine/replica/ends.c \
 	engine/replica/internal.h \
-	engine/replica/replica.c
+	engine/replica/joined.c \
+	engine/replica/joined.h \
+	engine/replica/replica.c \
+	engine/replica/retain.c \
+	engine/replica/retain_common.c \
+	engine/replica/retain_common.h \
+	engine/replica/retain_l0.c

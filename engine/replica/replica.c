@@ -45,8 +45,7 @@ void ls_replica_uncheck(ls_replica *r) {
 
 /* ---- An object that is already there ---- */
 
-/* Fills in the size of a file at the store; *found is false where it is not (any more). */
-static ls_code stat_remote(ls_storage *s, ls_ltx_info *file, bool *found, ls_err *err) {
+ls_code ls_replica_stat(ls_storage *s, ls_ltx_info *file, bool *found, ls_err *err) {
     ls_storage_iter *it = NULL;
     ls_code rc = ls_storage_list(s, file->level, file->min_txid, &it, err);
     bool end = false;
@@ -86,7 +85,7 @@ static ls_code compare_existing(ls_replica *r, const ls_ltx_info *file, const ls
     ls_ltx_info there = *file;
     bool found = false;
     ls_err_clear(err);
-    ls_code rc = stat_remote(r->storage, &there, &found, err);
+    ls_code rc = ls_replica_stat(r->storage, &there, &found, err);
     if (rc == LS_OK && !found) {
         rc = ls_fail(err, LS_EBUSY, "%s was there and is gone", ls_storage_key(file, key));
     }
