@@ -95,6 +95,29 @@ void ls_db_free(ls_db *db) {
     free(db);
 }
 
+/* Who replaces a database moves one file after the other, and starts the application in the end.
+ * Opened in between, SQLite would make or take a log and an index that are removed the next moment:
+ * then the application and we would be at different ones and no lock between us would count. */
+#define SETTLE_NS (500 * LS_MS)
+
+static bool same_names(const ls_db_names *a, const ls_db_names *b) {
+    bool same = true;
+    for (size_t i = 0; i < 3; i++) {
+        same = same && a->file[i].dev == b->file[i].dev && a->file[i].ino == b->file[i].ino;
+    }
+    return same;
+}
+
+/* Were the files of a replaced database left alone for long enough? */
+static bool settled(ls_db *db) {
+    ls_db_names now = ls_db_names_now(db);
+    if (!same_names(&now, &db->names)) {
+        db->names = now;
+        db->names_mono = ls_db_mono(db);
+    }
+    return now.file[0].ino == 0 || ls_db_mono(db) - db->names_mono >= SETTLE_NS;
+}
+
 /* What is open may no longer be what the paths name. */
 static ls_code check_identity(ls_db *db, ls_err *err) {
     const char *why;
@@ -110,6 +133,7 @@ static ls_code check_identity(ls_db *db, ls_err *err) {
     }
     ls_db_close(db);
     db->replaced = why;
+    db->names = (ls_db_names){0};
     return LS_OK;
 }
 
@@ -124,13 +148,16 @@ static ls_code open_again(ls_db *db, bool *missing, ls_err *err) {
     return code == LS_OK ? LS_OK : ls_wrap(err, "open %s", db->path);
 }
 
-static ls_code ready(ls_db *db, bool *missing, ls_err *err) {
-    *missing = false;
+static ls_code ready(ls_db *db, bool *missing, bool *settling, ls_err *err) {
     if (db->opened) {
         ls_code code = check_identity(db, err);
         if (code != LS_OK || db->opened) {
             return code;
         }
+    }
+    *settling = db->replaced != NULL && !settled(db);
+    if (*settling) {
+        return LS_OK;
     }
     ls_code code = open_again(db, missing, err);
     if (code == LS_OK && *missing && !db->was_missing) {
@@ -147,11 +174,20 @@ static bool must_reopen(ls_code code) {
     return code == LS_ESQLITE || code == LS_ENOTDB || code == LS_EIO || code == LS_ENOTFOUND;
 }
 
+/* The error may come from files that were replaced this moment. */
+static void close_failed(ls_db *db) {
+    ls_err ignored = LS_ERR_INIT;
+    if (db->opened && (check_identity(db, &ignored) != LS_OK || db->opened)) {
+        ls_db_close(db);
+    }
+}
+
 ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     *result = (ls_db_sync_result){0};
     ls_txid before = 0;
-    ls_code code = ready(db, &result->missing, err);
-    if (code != LS_OK || result->missing) {
+    ls_code code = ready(db, &result->missing, &result->settling, err);
+    if (code != LS_OK || result->missing || result->settling) {
+        result->pending = result->settling;
         return code;
     }
     before = ls_db_txid(db);
@@ -165,7 +201,7 @@ ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     result->txid = ls_db_txid(db);
     result->files = result->txid > before ? (int)(result->txid - before) : (c.wrote ? 1 : 0);
     if (must_reopen(code)) {
-        ls_db_close(db);
+        close_failed(db);
     }
     return code == LS_OK ? LS_OK : ls_wrap(err, "sync %s", db->path);
 }

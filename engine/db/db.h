@@ -52,6 +52,9 @@ typedef struct ls_db_sync_result {
      * are: look again soon. */
     bool pending;
     bool missing; /* the database does not exist (yet), or is still an empty file */
+    /* Its files were replaced a moment ago: it is opened again when they have been left alone for
+     * half a second. Comes with pending. */
+    bool settling;
 } ls_db_sync_result;
 
 /* Opens the database if that is still to do, captures what was committed, checkpoints when a

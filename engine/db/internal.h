@@ -28,6 +28,14 @@ typedef struct chain {
     int64_t timestamp; /* of the newest file, ms: times never go back */
 } chain;
 
+/* The files that the names of a database, its log and its index lead to; ino 0: none. */
+typedef struct ls_db_names {
+    struct {
+        dev_t dev;
+        ino_t ino;
+    } file[3];
+} ls_db_names;
+
 struct ls_db {
     char *path;
     char *meta_path;
@@ -61,6 +69,8 @@ struct ls_db {
     char full_reason[160]; /* why the next file is a full one */
     char last_reason[160]; /* why the last full one was, "" after an incremental file */
     const char *replaced;  /* static text: why what was open is no longer what is there */
+    ls_db_names names;     /* of a database that was replaced, as last seen */
+    int64_t names_mono;    /* ns: since when they have been like this */
     bool was_missing;
 
     bool changed;            /* captured something since the last complete checkpoint */
@@ -94,6 +104,8 @@ typedef enum moved {
 } moved;
 /* *why is a reason, NULL for MOVED_NOTHING. */
 LS_MUST ls_code ls_db_identity(ls_db *db, moved *what, const char **why, ls_err *err);
+/* What the names lead to now. */
+ls_db_names ls_db_names_now(const ls_db *db);
 /* Another database file was put in the place of the one that is open, and the log left beside it:
  * whoever opens them next would take the old log for the new database's. It is copied into the file
  * it belongs to and emptied, unless others are at it. */

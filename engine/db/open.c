@@ -286,6 +286,19 @@ ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err) {
     return LS_OK;
 }
 
+ls_db_names ls_db_names_now(const ls_db *db) {
+    ls_db_names names = {0};
+    const char *path[] = {db->path, db->wal_path, db->shm_path};
+    for (size_t i = 0; i < 3; i++) {
+        struct stat st;
+        if (path[i] != NULL && stat(path[i], &st) == 0) {
+            names.file[i].dev = st.st_dev;
+            names.file[i].ino = st.st_ino;
+        }
+    }
+    return names;
+}
+
 void ls_db_empty_old_log(ls_db *db) {
     bool exists;
     ls_err ignored = LS_ERR_INIT;

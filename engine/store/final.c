@@ -17,6 +17,10 @@ static ls_code capture_all(ls_entry *e, bool *missing, ls_err *err) {
         if (rc != LS_OK) {
             return ls_wrap(err, "sync database %s", ls_db_path(e->db));
         }
+        if (res.settling) {
+            return ls_fail(err, LS_EBUSY, "sync database %s: it was replaced a moment ago",
+                           ls_db_path(e->db));
+        }
     } while (res.more && !ls_canceled(&e->store->cancel));
     *missing = res.missing;
     return LS_OK;

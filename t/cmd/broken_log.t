@@ -76,5 +76,6 @@ daemon.need()
 trial("log left alone", "1m", 100000, lambda con: None)
 trial("log checkpointed by litestream", "200ms", 30, lambda con: None)
 trial("log restarted by another", "1m", 100000,
-      lambda con: con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+      lambda con: (con.execute("PRAGMA busy_timeout=20"),
+                   con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()))
 tap.done(6)

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static inline void must(ls_code code, const ls_err *err) {
     if (code != LS_OK) {
@@ -118,41 +119,56 @@ static inline bool image_base(ls_storage *s, ls_ltx_info *base) {
     return base->max_txid != 0;
 }
 
-/* That snapshot and the level-0 files behind it, which must join. txid 0: there is no snapshot. */
-static inline image image_of(ls_storage *s) {
-    image im = {0};
-    ls_ltx_info file;
-    if (!image_base(s, &file)) {
-        return im;
-    }
-    image_apply(&im, s, &file);
+/* Lays the level-0 files from a TXID on over the image; they must join. */
+static inline void image_go_on(image *im, ls_storage *s, ls_txid from) {
     ls_err err = LS_ERR_INIT;
     ls_storage_iter *it = NULL;
-    must(ls_storage_list(s, 0, im.txid + 1, &it, &err), &err);
-    for (;;) {
+    must(ls_storage_list(s, 0, from, &it, &err), &err);
+    for (;; from++) {
+        ls_ltx_info file;
         bool end = false;
         must(ls_storage_iter_next(it, &file, &end, &err), &err);
         if (end) {
             break;
         }
-        assert_int_equal(file.min_txid, im.txid + 1);
-        image_apply(&im, s, &file);
+        assert_int_equal(file.min_txid, from);
+        image_apply(im, s, &file);
     }
     ls_storage_iter_free(it);
+}
+
+/* The newest snapshot and the level-0 files behind it. txid 0: there is no snapshot. */
+static inline image image_of(ls_storage *s) {
+    image im = {0};
+    ls_ltx_info base;
+    if (image_base(s, &base)) {
+        image_apply(&im, s, &base);
+        image_go_on(&im, s, im.txid + 1);
+    }
     return im;
 }
 
-/* What SQLite sees in the database, byte for byte. */
-static inline bool image_is_db(const image *im, const char *path) {
+/* The first page that SQLite does not see like this in the database; 0 if it is the image, and
+ * UINT32_MAX if it has another size. */
+static inline uint32_t image_differs(const image *im, const char *path) {
     sqlite3 *h = app_open(path);
     sql(h, "BEGIN; SELECT count(*) FROM sqlite_schema");
     sqlite3_int64 size = 0;
     unsigned char *data = sqlite3_serialize(h, "main", &size, 0);
     assert_non_null(data);
-    bool same = im->size == (size_t)size && memcmp(im->data, data, im->size) == 0;
+    uint32_t pgno = im->size == (size_t)size ? 0 : UINT32_MAX;
+    for (size_t off = 0; pgno == 0 && off < im->size; off += im->page_size) {
+        if (memcmp(im->data + off, data + off, im->page_size) != 0) {
+            pgno = (uint32_t)(off / im->page_size) + 1;
+        }
+    }
     sqlite3_free(data);
     sqlite3_close(h);
-    return same;
+    return pgno;
+}
+
+static inline bool image_is_db(const image *im, const char *path) {
+    return image_differs(im, path) == 0;
 }
 
 /* Is the replica in folder root the database, and all of it? */
@@ -165,6 +181,17 @@ static inline bool replica_is_db(const char *root, const char *path) {
     free(im.data);
     ls_storage_free(s);
     return same;
+}
+
+/* Unlinks the database's log and index. */
+static inline void remove_log(const char *path) {
+    static const char *const ends[] = {"wal", "shm"};
+    for (size_t i = 0; i < 2; i++) {
+        char *side = ls_asprintf("%s-%s", path, ends[i]);
+        assert_non_null(side);
+        (void)unlink(side);
+        free(side);
+    }
 }
 
 #endif

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define MAX_FILES 4096
+#include "t/support/dbkit.h"
 
 typedef struct fixture {
     char dir[64];
@@ -43,27 +43,6 @@ static const ls_clock fake_clock = {.wall_ms = wall_of, .mono_ns = mono_of};
 
 /* ---- helpers ---- */
 
-static void must(ls_code code, const ls_err *err) {
-    if (code != LS_OK) {
-        fail_msg("%s: %s (%s)", ls_code_name(code), err->msg, ls_err_hint(err));
-    }
-}
-
-static void sql(sqlite3 *h, const char *text) {
-    char *msg = NULL;
-    int rc = sqlite3_exec(h, text, NULL, NULL, &msg);
-    if (rc != SQLITE_OK) {
-        fail_msg("%s: %s", text, msg);
-    }
-}
-
-static sqlite3 *app_open(const char *path) {
-    sqlite3 *h;
-    assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
-    sqlite3_busy_timeout(h, 5000);
-    return h;
-}
-
 static void app_start(fixture *f, const char *setup) {
     f->app = app_open(f->path);
     sql(f->app, setup);
@@ -76,11 +55,7 @@ static void app_stop(fixture *f) {
     f->app = NULL;
 }
 
-static void rows(fixture *f, int n) {
-    for (int i = 0; i < n; i++) {
-        sql(f->app, "INSERT INTO t(v) VALUES (randomblob(700))");
-    }
-}
+static void rows(fixture *f, int n) { add_rows(f->app, n); }
 
 static void db_start(fixture *f) {
     ls_err err = LS_ERR_INIT;
@@ -99,11 +74,13 @@ static ls_db_sync_result sync_once(fixture *f) {
     return r;
 }
 
+/* Also past the wait for a database that was replaced. */
 static ls_db_sync_result sync_all(fixture *f) {
     ls_db_sync_result r;
     do {
         r = sync_once(f);
-    } while (r.more);
+        fake_mono += r.settling ? 100 * LS_MS : 0;
+    } while (r.more || r.settling);
     return r;
 }
 
@@ -150,74 +127,20 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* ---- the image that the files hold ---- */
-
-typedef struct image {
-    uint8_t *data;
-    size_t size;
-    uint32_t page_size;
-} image;
-
-static void image_apply(image *im, const char *path) {
-    ls_err err = LS_ERR_INIT;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    ls_reader *in = ls_fd_reader_new(fd, true, path);
-    ls_ltx_header h;
-    ls_ltx_decoder *dec;
-    must(ls_ltx_decoder_new(in, &h, &dec, &err), &err);
-    size_t size = (size_t)h.commit * h.page_size;
-    im->data = realloc(im->data, size);
-    if (im->page_size != h.page_size) {
-        im->size = 0;
-        im->page_size = h.page_size;
-    }
-    if (size > im->size) {
-        memset(im->data + im->size, 0xEE, size - im->size);
-    }
-    im->size = size;
-    for (;;) {
-        ls_ltx_page p;
-        bool end;
-        must(ls_ltx_decoder_next(dec, &p, &end, &err), &err);
-        if (end) {
-            break;
-        }
-        memcpy(im->data + (size_t)(p.pgno - 1) * h.page_size, p.data, h.page_size);
-    }
-    must(ls_ltx_decoder_close(dec, NULL, &err), &err);
-    ls_ltx_decoder_free(dec);
-    ls_reader_close(in);
-}
-
-/* Files 1..txid, without a gap, unless from says where a new base begins. */
-static image image_of(fixture *f, ls_txid from, ls_txid to) {
-    image im = {0};
-    for (ls_txid t = from; t <= to; t++) {
-        char *path = ls_db_ltx_path(f->db, 0, t, t);
-        image_apply(&im, path);
-        free(path);
-    }
-    return im;
-}
-
+/* The level-0 files from a TXID on, which holds every page, are what SQLite sees. */
 static void check_image(fixture *f, ls_txid from) {
-    image im = image_of(f, from, ls_db_txid(f->db));
-    sqlite3 *h = app_open(f->path);
-    sql(h, "BEGIN; SELECT count(*) FROM sqlite_schema");
-    sqlite3_int64 size = 0;
-    unsigned char *data = sqlite3_serialize(h, "main", &size, 0);
-    assert_non_null(data);
-    assert_int_equal(im.size, size);
-    for (size_t off = 0; off < im.size; off += im.page_size) {
-        if (memcmp(im.data + off, data + off, im.page_size) != 0) {
-            fail_msg("page %zu differs", off / im.page_size + 1);
-        }
+    ls_err err = LS_ERR_INIT;
+    ls_storage *s = NULL;
+    must(ls_storage_open_file(ls_db_meta_path(f->db), NULL, &s, &err), &err);
+    image im = {0};
+    image_go_on(&im, s, from);
+    assert_int_equal(im.txid, ls_db_txid(f->db));
+    uint32_t pgno = image_differs(&im, f->path);
+    if (pgno != 0) {
+        fail_msg("page %u differs", pgno);
     }
-    sqlite3_free(data);
-    sql(h, "ROLLBACK");
-    sqlite3_close(h);
     free(im.data);
+    ls_storage_free(s);
 }
 
 /* ---- stories ---- */
@@ -493,10 +416,8 @@ static void rolled_back_to_older_copies(void **state) {
     app_stop(f);
     db_stop(f);
     copy_file(old, f->path);
+    remove_log(f->path);
     copy_file(old_wal, wal);
-    char shm[128];
-    (void)snprintf(shm, sizeof(shm), "%s-shm", f->path);
-    unlink(shm);
     f->app = app_open(f->path);
     rows(f, 3);
     db_start(f);
@@ -549,15 +470,12 @@ static void replaced_by_rename_while_running(void **state) {
     db_start(f);
     sync_all(f);
     app_stop(f);
-    char other[128], side[160];
+    char other[128];
     (void)snprintf(other, sizeof(other), "%s.new", f->path);
     sqlite3 *h = app_open(other);
     sql(h, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB); INSERT INTO t(v) VALUES ('new')");
     sqlite3_close(h);
-    (void)snprintf(side, sizeof(side), "%s-wal", f->path);
-    unlink(side);
-    (void)snprintf(side, sizeof(side), "%s-shm", f->path);
-    unlink(side);
+    remove_log(f->path);
     assert_int_equal(rename(other, f->path), 0);
     sync_all(f);
     check_image(f, 1);
@@ -600,6 +518,56 @@ static void replaced_by_rename_with_the_log_left_behind(void **state) {
     sql(f->app, "PRAGMA integrity_check");
 }
 
+static int64_t app_int(fixture *f, const char *query) {
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_prepare_v2(f->app, query, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return n;
+}
+
+/* First the file, then the log, then its index, and a sync whenever we are told of one. */
+static void replaced_step_by_step(void **state) {
+    fixture *f = *state;
+    app_start(f, "");
+    rows(f, 20);
+    db_start(f);
+    sync_all(f);
+    app_stop(f);
+    char *other = ls_asprintf("%s/other.db", f->dir), *log = ls_asprintf("%s-wal", f->path);
+    sqlite3 *h = app_create(other, 4096);
+    add_rows(h, 7);
+    sqlite3_close(h);
+    assert_int_equal(rename(other, f->path), 0);
+    assert_true(sync_once(f).settling);
+    unlink(log);
+    fake_mono += 400 * LS_MS;
+    ls_db_sync_result r = sync_once(f);
+    assert_true(r.settling && r.pending);
+    remove_log(f->path);
+    fake_mono += 400 * LS_MS;
+    assert_true(sync_once(f).settling);
+    assert_int_equal(access(log, F_OK), -1);
+    f->app = app_open(f->path);
+    rows(f, 3);
+    assert_true(sync_once(f).settling);
+    fake_mono += 500 * LS_MS;
+    r = sync_once(f);
+    assert_int_equal(r.txid, 2);
+    assert_int_equal(app_int(f, "SELECT count(*) FROM t"), 10);
+    check_image(f, 2);
+    rows(f, 3);
+    sync_all(f);
+    check_image(f, 2);
+    assert_int_equal(app_int(f, "SELECT count(*) FROM pragma_integrity_check WHERE "
+                                "integrity_check != 'ok'"),
+                     0);
+    assert_int_equal(logged(f, "database is opened again"), 1);
+    free(other);
+    free(log);
+}
+
 static void deleted_and_created_again(void **state) {
     fixture *f = *state;
     app_start(f, "");
@@ -607,12 +575,8 @@ static void deleted_and_created_again(void **state) {
     db_start(f);
     sync_all(f);
     app_stop(f);
-    char side[160];
     unlink(f->path);
-    (void)snprintf(side, sizeof(side), "%s-wal", f->path);
-    unlink(side);
-    (void)snprintf(side, sizeof(side), "%s-shm", f->path);
-    unlink(side);
+    remove_log(f->path);
     assert_true(sync_once(f).missing);
     app_start(f, "");
     rows(f, 2);
@@ -638,11 +602,7 @@ static void log_deleted_while_running(void **state) {
     rows(f, 5);
     sync_all(f);
     check_image(f, 1);
-    sqlite3_stmt *s;
-    assert_int_equal(sqlite3_prepare_v2(f->app, "SELECT count(*) FROM t", -1, &s, NULL), 0);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int(s, 0), 25);
-    sqlite3_finalize(s);
+    assert_int_equal(app_int(f, "SELECT count(*) FROM t"), 25);
 }
 
 /* Rule 7, experiment F. */
@@ -814,7 +774,7 @@ static void break_the_log(sqlite3 *h) {
 
 static void frames_without_right_checksums(void **state) {
     fixture *f = *state;
-    app_start(f, "PRAGMA page_size=1024");
+    app_start(f, "PRAGMA page_size=1024; PRAGMA busy_timeout=10");
     sql(f->app, "INSERT INTO t(v) WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM c "
                 "WHERE i < 400) SELECT zeroblob(400) FROM c");
     db_start(f);
@@ -822,7 +782,7 @@ static void frames_without_right_checksums(void **state) {
     for (int i = 0; i < 30; i++) {
         break_the_log(f->app);
         if (i % 4 == 1) {
-            sql(f->app, "PRAGMA wal_checkpoint(TRUNCATE)");
+            (void)sqlite3_exec(f->app, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
         }
         if (i % 3 == 0) {
             rows(f, 1);
@@ -911,6 +871,7 @@ int main(void) {
         T(other_frames_before_equal_ones),
         T(replaced_by_rename_while_running),
         T(replaced_by_rename_with_the_log_left_behind),
+        T(replaced_step_by_step),
         T(deleted_and_created_again),
         T(log_deleted_while_running),
         T(page_size_changed_while_stopped),
