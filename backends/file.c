@@ -6,6 +6,7 @@
  * Folders are made by the first file that needs them, so that looking leaves nothing behind.
  */
 #include "backends/file_list.h"
+#include "backends/file_objects.h"
 #include "backends/storage.h"
 
 #include <errno.h>
@@ -56,10 +57,13 @@ static ls_code range_read(ls_reader *r, void *buf, size_t len, size_t *got, ls_e
     range_reader *rr = (range_reader *)r;
     size_t want = len < rr->left ? len : (size_t)rr->left;
     ssize_t n;
+    *got = 0;
+    if (want == 0) {
+        return LS_OK; /* off may be none that the system takes */
+    }
     do {
         n = pread(rr->fd, buf, want, (off_t)rr->off);
     } while (n < 0 && errno == EINTR);
-    *got = 0;
     if (n < 0) {
         return ls_fail_errno(err, errno, "read %s at %llu", rr->path, (unsigned long long)rr->off);
     }
@@ -76,18 +80,18 @@ static void range_close(ls_reader *r) {
     free(rr);
 }
 
-/* O_NONBLOCK: a fifo by that name must not hang the caller. */
-static ls_code open_regular(const char *path, int *fd, ls_err *err) {
+/* O_NONBLOCK: a fifo by that name must not hang the caller. what: "ltx file" or "file". */
+static ls_code open_regular(const char *path, const char *what, int *fd, ls_err *err) {
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0) {
-        return ls_fail_errno(err, errno, "open ltx file %s", path);
+        return ls_fail_errno(err, errno, "open %s %s", what, path);
     }
     struct stat st;
     ls_code code = LS_OK;
     if (fstat(*fd, &st) != 0) {
-        code = ls_fail_errno(err, errno, "stat ltx file %s", path);
+        code = ls_fail_errno(err, errno, "stat %s %s", what, path);
     } else if (!S_ISREG(st.st_mode)) {
-        code = ls_fail(err, LS_EINVALID, "open ltx file %s: not a regular file", path);
+        code = ls_fail(err, LS_EINVALID, "open %s %s: not a regular file", what, path);
     }
     if (code != LS_OK) {
         (void)close(*fd);
@@ -105,15 +109,11 @@ static uint64_t range_left(uint64_t off, uint64_t len) {
     return len == 0 || len > most ? most : len;
 }
 
-static ls_code file_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
-                         ls_reader **r, ls_err *err) {
-    char *path;
-    ls_code code = file_path((file_store *)s, file, &path, err);
-    if (code != LS_OK) {
-        return code;
-    }
+/* Takes over path (malloc'd). */
+static ls_code open_range(char *path, const char *what, uint64_t off, uint64_t len, ls_reader **r,
+                          ls_err *err) {
     int fd;
-    code = open_regular(path, &fd, err);
+    ls_code code = open_regular(path, what, &fd, err);
     if (code != LS_OK) {
         free(path);
         return code;
@@ -132,6 +132,27 @@ static ls_code file_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, u
                          .left = range_left(off, len)};
     *r = &rr->base;
     return LS_OK;
+}
+
+static ls_code file_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
+                         ls_reader **r, ls_err *err) {
+    char *path;
+    ls_code code = file_path((file_store *)s, file, &path, err);
+    return code == LS_OK ? open_range(path, "ltx file", off, len, r, err) : code;
+}
+
+/* ---- objects of other formats ---- */
+
+static ls_code file_each_object(ls_storage *s, const char *folder, ls_object_fn fn, void *arg,
+                                ls_err *err) {
+    return ls_file_each_object(((file_store *)s)->root, folder, fn, arg, err);
+}
+
+static ls_code file_open_object(ls_storage *s, const char *key, uint64_t off, uint64_t len,
+                                ls_reader **r, ls_err *err) {
+    char *path = ls_path_join(((file_store *)s)->root, key);
+    return path != NULL ? open_range(path, "file", off, len, r, err)
+                        : ls_fail(err, LS_ENOMEM, "no memory to read %s", key);
 }
 
 /* ---- put ---- */
@@ -370,7 +391,7 @@ static ls_code file_copy(ls_storage *s, const ls_ltx_info *from, const ls_ltx_in
         code = file_path(fs, to, &job.path, err);
     }
     if (code == LS_OK) {
-        code = open_regular(path, &fd, err);
+        code = open_regular(path, "ltx file", &fd, err);
     }
     if (code == LS_OK) {
         code = try_link(fs, fd, path, &job, &linked, err);
@@ -424,6 +445,8 @@ static const ls_storage_ops file_ops = {
     .put_file = file_put_file,
     .copy = file_copy,
     .remove = file_remove,
+    .each_object = file_each_object,
+    .open_object = file_open_object,
     .free = file_free,
 };
 

@@ -1,3 +1,4 @@
 nobase_pkginclude_HEADERS += backends/storage.h backends/resume.h
 liblitestream_la_SOURCES += backends/storage.c backends/url.c backends/url.h backends/file.c \
-	backends/file_list.c backends/file_list.h backends/resume.c
+	backends/file_list.c backends/file_list.h backends/file_objects.c backends/file_objects.h \
+	backends/resume.c

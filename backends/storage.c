@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static ls_code check_level(int level, ls_err *err) {
@@ -102,6 +103,67 @@ ls_code ls_storage_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_
     }
     return n == 0 ? LS_OK : s->ops->remove(s, files, n, err);
 }
+
+/* ---- objects of other formats ---- */
+
+static bool key_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+}
+
+/* The length of a key's first part; 0 if it is no valid one. */
+static size_t key_part(const char *key) {
+    size_t len = 0;
+    while (key_char(key[len])) {
+        len++;
+    }
+    bool dots = (len == 1 || len == 2) && strncmp(key, "..", len) == 0;
+    return dots || (key[len] != '\0' && key[len] != '/') ? 0 : len;
+}
+
+bool ls_object_key_valid(const char *key) {
+    if (strnlen(key, LS_OBJECT_KEY_MAX + 1) > LS_OBJECT_KEY_MAX) {
+        return false;
+    }
+    for (int parts = 1; parts <= LS_OBJECT_PARTS_MAX; parts++) {
+        size_t len = key_part(key);
+        if (len == 0 || key[len] == '\0') {
+            return len != 0;
+        }
+        key += len + 1;
+    }
+    return false;
+}
+
+static ls_code check_key(const char *key, ls_err *err) {
+    return ls_object_key_valid(key) ? LS_OK
+                                    : ls_fail(err, LS_EINVALID, "no name of an object: %s", key);
+}
+
+static ls_code no_objects(const ls_storage *s, ls_err *err) {
+    return ls_fail(err, LS_EUNSUPPORTED, "%s stores hold LTX files only", s->ops->type);
+}
+
+ls_code ls_storage_each_object(ls_storage *s, const char *folder, ls_object_fn fn, void *arg,
+                               ls_err *err) {
+    if (s->ops->each_object == NULL) {
+        return no_objects(s, err);
+    }
+    ls_code code = check_key(folder, err);
+    return code == LS_OK ? s->ops->each_object(s, folder, fn, arg, err) : code;
+}
+
+ls_code ls_storage_open_object(ls_storage *s, const char *key, uint64_t off, uint64_t len,
+                               ls_reader **r, ls_err *err) {
+    *r = NULL;
+    if (s->ops->open_object == NULL) {
+        return no_objects(s, err);
+    }
+    ls_code code = check_key(key, err);
+    return code == LS_OK ? s->ops->open_object(s, key, off, len, r, err) : code;
+}
+
+/* ---- what is there ---- */
 
 /* The largest MaxTXID of one level and its last file. */
 static ls_code newest_of_level(ls_storage *s, int level, ls_txid *max, ls_ltx_info *last,

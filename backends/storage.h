@@ -18,6 +18,16 @@
 typedef struct ls_storage ls_storage;
 typedef struct ls_storage_iter ls_storage_iter;
 
+/* An object that is no LTX file of a level: what other formats keep below the same root. */
+typedef struct ls_object {
+    const char *key; /* below the root, without a slash in front; valid during the call */
+    uint64_t size;
+    int64_t modified_ms; /* since 1970 */
+} ls_object;
+
+/* Gets each object of a listing; anything but LS_OK ends it and is what it returns. */
+typedef ls_code (*ls_object_fn)(void *arg, const ls_object *object, ls_err *err);
+
 /* Operations of one store; each gets the ls_storage whose first member it is. */
 typedef struct ls_storage_ops {
     const char *type; /* "file", "s3", ...: logs, metrics, `litestream databases` */
@@ -31,6 +41,10 @@ typedef struct ls_storage_ops {
     ls_code (*copy)(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *to, bool exclusive,
                     ls_ltx_info *out, ls_err *err); /* NULL: LS_EUNSUPPORTED */
     ls_code (*remove)(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err);
+    ls_code (*each_object)(ls_storage *s, const char *folder, ls_object_fn fn, void *arg,
+                           ls_err *err); /* NULL: LS_EUNSUPPORTED */
+    ls_code (*open_object)(ls_storage *s, const char *key, uint64_t off, uint64_t len,
+                           ls_reader **r, ls_err *err); /* NULL: LS_EUNSUPPORTED */
     void (*free)(ls_storage *s);
 } ls_storage_ops;
 
@@ -86,6 +100,23 @@ LS_MUST ls_code ls_storage_copy(ls_storage *s, const ls_ltx_info *from, const ls
 
 /* Deletes files; one that is not there is no error. */
 LS_MUST ls_code ls_storage_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err);
+
+/* Objects of other formats are only read, and known by keys of at most LS_OBJECT_KEY_MAX bytes
+ * whose parts, between slashes, are made of letters, digits, '.', '_' and '-' and are neither "."
+ * nor
+ * "..". Objects of other names are passed over. */
+#define LS_OBJECT_KEY_MAX 255
+#define LS_OBJECT_PARTS_MAX 8
+bool ls_object_key_valid(const char *key);
+
+/* Every object below a folder ("generations"), at any depth up to LS_OBJECT_PARTS_MAX, in no order;
+ * none where there is no such folder. LS_EUNSUPPORTED where the store keeps LTX files only. */
+LS_MUST ls_code ls_storage_each_object(ls_storage *s, const char *folder, ls_object_fn fn,
+                                       void *arg, ls_err *err);
+
+/* As ls_storage_open_range, by key. LS_EINVALID for a key that is not valid. */
+LS_MUST ls_code ls_storage_open_object(ls_storage *s, const char *key, uint64_t off, uint64_t len,
+                                       ls_reader **r, ls_err *err);
 
 /* Newest TXID over all levels 0..9, and the newest level-0 file; zero where there is none. */
 LS_MUST ls_code ls_storage_newest(ls_storage *s, ls_txid *max, ls_ltx_info *newest_l0, ls_err *err);

@@ -190,6 +190,65 @@ static ls_code print_plan(const request *r, const char *source, ls_err *err) {
     return rc;
 }
 
+/* ---- plan of a restore from v0.3 ---- */
+
+static ls_code add_object(void *table, const ls_object *object, ls_err *err) {
+    char size[24], time[32];
+
+    snprintf(size, sizeof size, "%" PRIu64, object->size);
+    return LS_TABLE_ROW(table, err, object->key, size,
+                        ls_time_format(object->modified_ms, false, time, sizeof time));
+}
+
+static void print_v3_plan(const request *r, const char *source, const ls_table *table) {
+    static const char *const keys[] = {"name", "size", "timestamp"};
+    ls_json j;
+
+    if (!r->args->json) {
+        printf("Restore plan:\n  source: %s\n  target: %s\n  replica: %s\n  format: v0.3\n\n"
+               "Files to fetch:\n",
+               source, r->opts.output, ls_storage_type(r->source.storage));
+        ls_table_write(table, stdout);
+        return;
+    }
+    ls_json_init(&j, stdout);
+    ls_json_object(&j, NULL);
+    ls_json_str(&j, "source", source);
+    ls_json_str(&j, "target_path", r->opts.output);
+    ls_json_str(&j, "replica", ls_storage_type(r->source.storage));
+    ls_json_str(&j, "format", "v0.3");
+    ls_table_json(table, &j, "files", keys, 1u << 1);
+    ls_json_object_end(&j);
+    ls_json_end(&j);
+}
+
+/* *chosen false: the restore is one from LTX files, and nothing was printed. */
+static ls_code try_v3_plan(const request *r, const char *source, bool *chosen, ls_err *err) {
+    ls_table table;
+
+    *chosen = false;
+    if (r->opts.txid != 0)
+        return LS_OK;
+    ls_code rc = ls_v3_chosen(r->source.storage, r->opts.timestamp_ms, chosen, err);
+    if (rc != LS_OK || !*chosen)
+        return rc;
+    ls_table_init(&table, 3);
+    rc = LS_TABLE_ROW(&table, err, "file", "size", "timestamp");
+    if (rc == LS_OK)
+        rc = ls_v3_plan(r->source.storage, r->opts.timestamp_ms, add_object, &table, err);
+    if (rc == LS_OK)
+        print_v3_plan(r, source, &table);
+    ls_table_done(&table);
+    return rc;
+}
+
+static ls_code dry_run(const request *r, const char *source, ls_err *err) {
+    bool v3;
+    ls_code rc = try_v3_plan(r, source, &v3, err);
+
+    return rc == LS_OK && !v3 ? print_plan(r, source, err) : rc;
+}
+
 /* ---- restore ---- */
 
 static void print_result(const request *r, const ls_restore_result *result, int64_t ns) {
@@ -202,7 +261,7 @@ static void print_result(const request *r, const ls_restore_result *result, int6
     ls_json_object(&j, NULL);
     ls_json_str(&j, "db_path", r->opts.output);
     ls_json_str(&j, "replica", ls_storage_type(r->source.storage));
-    ls_json_str(&j, "txid", ls_txid_format(result->txid, txid));
+    ls_json_str(&j, "txid", result->txid != 0 ? ls_txid_format(result->txid, txid) : "");
     ls_json_int(&j, "duration_ms", ns / LS_MS);
     ls_json_str(&j, "integrity_check", r->args->integrity);
     ls_json_object_end(&j);
@@ -245,7 +304,7 @@ static ls_code carry_out(const ls_invocation *in, request *r, ls_err *err) {
     rc = check_bounds(r, err);
     if (rc != LS_OK)
         return rc;
-    return r->args->dry_run ? print_plan(r, in->pos[0], err) : restore(r, err);
+    return r->args->dry_run ? dry_run(r, in->pos[0], err) : restore(r, err);
 }
 
 static ls_code run(const ls_invocation *in, ls_err *err) {
@@ -334,10 +393,14 @@ const ls_command ls_cmd_restore = {
     .name = "restore",
     .summary = "recovers database backup from a replica",
     .usage = (const char *const[]){"[options] DB_PATH", "[options] REPLICA_URL", NULL},
-    .about = "The restore command rebuilds a database from its replica: as of the newest "
-             "transaction, of a given one, or of a moment. Nothing is printed on success.\n\n"
-             "The database is written to PATH.tmp and renamed when it is complete and on the disk; "
-             "a failure leaves nothing behind.",
+    .about =
+        "The restore command rebuilds a database from its replica: as of the newest "
+        "transaction, of a given one, or of a moment. Nothing is printed on success.\n\n"
+        "The database is written to PATH.tmp and renamed when it is complete and on the disk; "
+        "a failure leaves nothing behind.\n\n"
+        "Replicas that Litestream 0.3 wrote are restored too, from files: as of their end or, "
+        "with -timestamp, of a moment. They have no TXIDs. Where a replica holds both formats, "
+        "the newer one counts.",
     .options = options,
     .examples =
         (const char *const[]){"litestream restore /path/to/db",

@@ -29,6 +29,7 @@
 #include "engine/ltx/page.h"
 #include "engine/replica/replica.h"
 #include "engine/restore/restore.h"
+#include "engine/restore/v3.h"
 #include "engine/store/store.h"
 #include "engine/wal/wal.h"
 

@@ -1,7 +1,9 @@
-nobase_pkginclude_HEADERS += engine/restore/restore.h
+nobase_pkginclude_HEADERS += engine/restore/restore.h engine/restore/v3.h
 liblitestream_la_SOURCES += engine/restore/choose.c engine/restore/choose.h \
 	engine/restore/plan.c engine/restore/source.c engine/restore/source.h \
 	engine/restore/chunk.c engine/restore/chunk.h engine/restore/pipeline.c \
 	engine/restore/pipeline.h engine/restore/rebuild.c engine/restore/integrity.c \
 	engine/restore/integrity.h engine/restore/target.c engine/restore/target.h \
-	engine/restore/restore.c
+	engine/restore/restore.c engine/restore/look.c engine/restore/look.h engine/restore/v3.c \
+	engine/restore/v3list.c engine/restore/v3list.h engine/restore/v3log.c \
+	engine/restore/v3log.h engine/restore/lz4stream.c engine/restore/lz4stream.h

@@ -3,6 +3,7 @@
 
 #include "engine/restore/integrity.h"
 #include "engine/restore/target.h"
+#include "engine/restore/v3.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -30,6 +31,14 @@ static ls_code make_plan(ls_storage *s, const ls_restore_opts *opts, ls_plan *pl
     return ls_wrap(err, "cannot calc restore plan");
 }
 
+/* The target's temporary file, open and empty. */
+static ls_code begin_target(ls_target *t, ls_err *err) {
+    if (!t->out.active) {
+        return ls_target_begin(t, err);
+    }
+    return ftruncate(t->out.fd, 0) == 0 ? LS_OK : ls_fail_errno(err, errno, "write %s", t->out.tmp);
+}
+
 /* One try: a plan, and its image in the target's temporary file. */
 static ls_code try_rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target *t,
                            ls_restore_result *result, ls_err *err) {
@@ -38,11 +47,7 @@ static ls_code try_rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target
     if (code != LS_OK) {
         return code;
     }
-    if (!t->out.active) {
-        code = ls_target_begin(t, err);
-    } else if (ftruncate(t->out.fd, 0) != 0) {
-        code = ls_fail_errno(err, errno, "write %s", t->out.tmp);
-    }
+    code = begin_target(t, err);
     if (code == LS_OK) {
         code = ls_rebuild(s, &plan, t->out.fd, t->out.tmp, opts, result, err);
     }
@@ -50,13 +55,33 @@ static ls_code try_rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target
     return code;
 }
 
+/* The same from a v0.3 replica, where that is the one to restore from. */
+static ls_code try_v3(ls_storage *s, const ls_restore_opts *opts, ls_target *t, bool *chosen,
+                      ls_restore_result *result, ls_err *err) {
+    *chosen = false;
+    if (opts->txid != 0 || opts->ltx_only) {
+        return LS_OK;
+    }
+    ls_code code = ls_v3_chosen(s, opts->timestamp_ms, chosen, err);
+    if (code == LS_OK && *chosen) {
+        code = begin_target(t, err);
+        code = code == LS_OK
+                   ? ls_v3_rebuild(s, opts->timestamp_ms, t->out.fd, t->out.tmp, opts, result, err)
+                   : code;
+    }
+    return code;
+}
+
 static ls_code rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target *t,
                        ls_restore_result *result, ls_err *err) {
     ls_code code = LS_OK;
     for (int i = 0; i < TRIES; i++) {
+        bool v3;
         ls_err_clear(err);
-        code = try_rebuild(s, opts, t, result, err);
-        if (code != LS_ENOTFOUND && code != LS_EGAP) {
+        code = try_v3(s, opts, t, &v3, result, err);
+        code = code == LS_OK && !v3 ? try_rebuild(s, opts, t, result, err) : code;
+        /* A hole in a v0.3 replica, which nobody writes to, stays one. */
+        if (code != LS_ENOTFOUND && (v3 || code != LS_EGAP)) {
             break;
         }
     }

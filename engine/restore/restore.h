@@ -49,6 +49,7 @@ typedef struct ls_restore_opts {
     int64_t timestamp_ms; /* LS_NO_TIMESTAMP: not by time */
     int parallelism;      /* decoding threads; <= 0: 8, capped by the processors */
     bool force;           /* replace an existing database and remove its -wal, -shm, -journal */
+    bool ltx_only;        /* not from a v0.3 replica, even where that is newer */
     ls_integrity integrity;
     const ls_cancel *cancel;                                   /* may be NULL */
     void (*progress)(void *arg, const ls_restore_progress *p); /* may be NULL */
@@ -56,7 +57,7 @@ typedef struct ls_restore_opts {
 } ls_restore_opts;
 
 typedef struct ls_restore_result {
-    ls_txid txid; /* reached */
+    ls_txid txid; /* reached; 0: restored from a v0.3 replica, which has none */
     uint32_t page_size, pages;
     size_t files;
     uint64_t bytes;
@@ -72,8 +73,8 @@ LS_MUST ls_code ls_restore(ls_storage *s, const ls_restore_opts *opts, ls_restor
 LS_MUST ls_code ls_rebuild(ls_storage *s, const ls_plan *plan, int fd, const char *name,
                            const ls_restore_opts *opts, ls_restore_result *result, ls_err *err);
 
-/* Oldest and newest time of all files; *any is false where there is none. A restore by time from a
- * URL refuses what lies outside ("timestamp does not exist"). */
+/* Oldest and newest time of all files, v0.3 ones too; *any is false where there is none. A restore
+ * by time from a URL refuses what lies outside ("timestamp does not exist"). */
 LS_MUST ls_code ls_restore_bounds(ls_storage *s, bool *any, int64_t *oldest_ms, int64_t *newest_ms,
                                   ls_err *err);
 

@@ -23,9 +23,15 @@ typedef struct ls_v3_bounds {
  */
 LS_MUST ls_code ls_v3_find_bounds(ls_storage *s, ls_v3_bounds *bounds, ls_err *err);
 
-/* Is the v0.3 part of the replica the one to restore from (spec engine 6.2)? Only without TXID and
- * follow mode; timestamp_ms LS_NO_TIMESTAMP: latest. */
+/* Is the v0.3 part of the replica the one to restore from? The latest: if its newest file is newer
+ * than every LTX file. By time: if it has a snapshot of that time or before, and LTX has no base (a
+ * file that starts at TXID 1) before it, or an older one. timestamp_ms LS_NO_TIMESTAMP: latest. */
 LS_MUST ls_code ls_v3_chosen(ls_storage *s, int64_t timestamp_ms, bool *yes, ls_err *err);
+
+/* What ls_v3_rebuild would read, in its order: the snapshot, then segments. Errors are the same as
+ * far as names tell. */
+LS_MUST ls_code ls_v3_plan(ls_storage *s, int64_t timestamp_ms, ls_object_fn fn, void *arg,
+                           ls_err *err);
 
 /* Rebuilds into an open, empty database file named path (a temporary name; its -wal and -shm are
  * used and removed). LS_ENOBACKUP where nothing fits; a missing index or segment is LS_EGAP and is

@@ -282,8 +282,148 @@ static void a_copy_has_the_mode_of_new_files(void **state) {
     ls_storage_free(s);
 }
 
+/* ---- objects of other formats ---- */
+
+typedef struct seen {
+    char keys[8][64];
+    size_t n;
+    uint64_t bytes;
+    int64_t modified_ms;
+} seen;
+
+static ls_code see(void *arg, const ls_object *object, ls_err *err) {
+    (void)err;
+    seen *s = arg;
+    assert_true(s->n < 8);
+    (void)snprintf(s->keys[s->n++], 64, "%s", object->key);
+    s->bytes += object->size;
+    s->modified_ms = object->modified_ms;
+    return LS_OK;
+}
+
+static ls_code refuse(void *arg, const ls_object *object, ls_err *err) {
+    (void)arg;
+    return ls_fail(err, LS_EBUSY, "enough of %s", object->key);
+}
+
+static int key_cmp(const void *a, const void *b) { return strcmp(a, b); }
+
+static void objects_are_listed(void **state) {
+    const fixture *f = *state;
+    seen s = {0};
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(ls_storage_each_object(f->c.s, "gen", see, &s, &err), LS_OK);
+    assert_int_equal(s.n, 0); /* there is not even a root */
+    static const char *const folders[] = {"", "gen", "gen/a", "gen/a/b", "gen/bad name", "other"};
+    char path[256];
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        path_of(f, folders[i], path, sizeof path);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    static const char *const files[] = {
+        "gen/1.x",      "gen/a/2_y",   "gen/a/b/3-z", "gen/bad name/4",
+        "gen/\xc3\xa4", "gen/a/b/a b", "other/5",     "6"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        touch(f, files[i]);
+    }
+    path_of(f, "gen/a/fifo", path, sizeof path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    path_of(f, "gen/a/gone", path, sizeof path);
+    assert_int_equal(symlink("nowhere", path), 0);
+    assert_int_equal(ls_storage_each_object(f->c.s, "gen", see, &s, &err), LS_OK);
+    qsort(s.keys, s.n, sizeof s.keys[0], key_cmp);
+    assert_int_equal(s.n, 3);
+    assert_string_equal(s.keys[0], "gen/1.x");
+    assert_string_equal(s.keys[1], "gen/a/2_y");
+    assert_string_equal(s.keys[2], "gen/a/b/3-z");
+    assert_int_equal(ls_storage_each_object(f->c.s, "gen", refuse, NULL, &err), LS_EBUSY);
+    assert_non_null(strstr(err.msg, "enough of gen/"));
+}
+
+/* Each folder is walked, so the circle ends where the key has its most parts. */
+static void circles_of_links_end(void **state) {
+    const fixture *f = *state;
+    char path[256];
+    static const char *const folders[] = {"", "gen"};
+    for (size_t i = 0; i < 2; i++) {
+        path_of(f, folders[i], path, sizeof path);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    touch(f, "gen/x");
+    path_of(f, "gen/l", path, sizeof path);
+    assert_int_equal(symlink(".", path), 0);
+    seen s = {0};
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(ls_storage_each_object(f->c.s, "gen", see, &s, &err), LS_OK);
+    assert_int_equal(s.n, LS_OBJECT_PARTS_MAX - 1);
+}
+
+static void objects_are_read_by_range(void **state) {
+    const fixture *f = *state;
+    char path[256];
+    path_of(f, "", path, sizeof path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    path_of(f, "six", path, sizeof path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fputs("abcdef", file) >= 0, 1);
+    assert_int_equal(fclose(file), 0);
+    static const struct {
+        uint64_t off, len;
+        const char *text;
+    } ranges[] = {{0, 0, "abcdef"}, {2, 3, "cde"}, {4, 9, "ef"}, {6, 0, ""}, {UINT64_MAX, 1, ""}};
+    ls_err err = LS_ERR_INIT;
+    ls_reader *in;
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        char buf[16] = {0};
+        size_t got;
+        assert_int_equal(
+            ls_storage_open_object(f->c.s, "six", ranges[i].off, ranges[i].len, &in, &err), LS_OK);
+        assert_int_equal(ls_read_full(in, buf, sizeof buf - 1, &got, &err), LS_OK);
+        assert_string_equal(buf, ranges[i].text);
+        ls_reader_close(in);
+    }
+    assert_int_equal(ls_storage_open_object(f->c.s, "seven", 0, 0, &in, &err), LS_ENOTFOUND);
+}
+
+static void keys_of_objects(void **state) {
+    const fixture *f = *state;
+    static const char *const bad[] = {
+        "",    "/a",   "a/",  "a//b", "..",   "a/../b",   ".",
+        "./a", "a/..", "a b", "a\\b", "a\nb", "\xc3\xa4", "1/2/3/4/5/6/7/8/9"};
+    char longest[LS_OBJECT_KEY_MAX + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[LS_OBJECT_KEY_MAX + 1] = '\0';
+    assert_false(ls_object_key_valid(longest));
+    longest[LS_OBJECT_KEY_MAX] = '\0';
+    assert_true(ls_object_key_valid(longest));
+    assert_true(ls_object_key_valid("1/2/3/4/5/6/7/8"));
+    assert_true(ls_object_key_valid(".../..a/.b"));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ls_err err = LS_ERR_INIT;
+        ls_reader *in;
+        assert_false(ls_object_key_valid(bad[i]));
+        assert_int_equal(ls_storage_open_object(f->c.s, bad[i], 0, 0, &in, &err), LS_EINVALID);
+        assert_null(in);
+        assert_int_equal(ls_storage_each_object(f->c.s, bad[i], refuse, NULL, &err), LS_EINVALID);
+    }
+}
+
+/* A store that keeps LTX files only. */
+static void no_objects(void **state) {
+    const fixture *f = *state;
+    ls_storage_ops ops = *f->c.s->ops;
+    ops.each_object = NULL;
+    ops.open_object = NULL;
+    ls_storage s = {.ops = &ops};
+    ls_err err = LS_ERR_INIT;
+    ls_reader *in;
+    assert_int_equal(ls_storage_each_object(&s, "gen", refuse, NULL, &err), LS_EUNSUPPORTED);
+    assert_int_equal(ls_storage_open_object(&s, "gen", 0, 0, &in, &err), LS_EUNSUPPORTED);
+}
+
 int main(void) {
-    struct CMUnitTest tests[CONFORMANCE_MAX + 16];
+    struct CMUnitTest tests[CONFORMANCE_MAX + 32];
     size_t n = conformance_tests(tests, setup, teardown);
     const struct CMUnitTest own[] = {
         cmocka_unit_test_setup_teardown(looking_creates_nothing, setup, teardown),
@@ -297,6 +437,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_leftover_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_is_a_link, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_has_the_mode_of_new_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(objects_are_listed, setup, teardown),
+        cmocka_unit_test_setup_teardown(circles_of_links_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(objects_are_read_by_range, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_of_objects, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_objects, setup, teardown),
     };
     memcpy(tests + n, own, sizeof own);
     n += sizeof own / sizeof own[0];

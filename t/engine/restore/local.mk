@@ -2,9 +2,11 @@
 RESTORE_TEST_COMMON = t/engine/restore/replica.c t/engine/restore/replica.h $(LTX_TEST_COMMON)
 
 UNIT_TESTS += t/engine/restore/test_plan t/engine/restore/test_vectors \
-	t/engine/restore/test_rebuild t/engine/restore/test_restore
+	t/engine/restore/test_rebuild t/engine/restore/test_restore \
+	t/engine/restore/test_v3
 check_PROGRAMS += t/engine/restore/test_plan t/engine/restore/test_vectors \
-	t/engine/restore/test_rebuild t/engine/restore/test_restore
+	t/engine/restore/test_rebuild t/engine/restore/test_restore \
+	t/engine/restore/test_v3
 
 t_engine_restore_test_plan_SOURCES = t/engine/restore/test_plan.c
 t_engine_restore_test_plan_LDADD = $(LS_TEST_LIBS)
@@ -25,3 +27,8 @@ t_engine_restore_test_restore_SOURCES = t/engine/restore/test_restore.c $(RESTOR
 t_engine_restore_test_restore_LDADD = $(LTX_TEST_LIBS)
 t_engine_restore_test_restore_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_restore_test_restore_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_restore_test_v3_SOURCES = t/engine/restore/test_v3.c $(RESTORE_TEST_COMMON)
+t_engine_restore_test_v3_LDADD = $(LTX_TEST_LIBS) $(LZ4_LIBS)
+t_engine_restore_test_v3_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_restore_test_v3_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
