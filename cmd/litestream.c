@@ -14,6 +14,7 @@ const ls_program ls_litestream = {
             &ls_cmd_replicate,
             &ls_cmd_reset,
             &ls_cmd_restore,
+            &ls_cmd_restore_points,
             &ls_cmd_start,
             &ls_cmd_status,
             &ls_cmd_stop,

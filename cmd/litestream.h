@@ -18,6 +18,7 @@ extern const ls_command ls_cmd_register;
 extern const ls_command ls_cmd_replicate;
 extern const ls_command ls_cmd_reset;
 extern const ls_command ls_cmd_restore;
+extern const ls_command ls_cmd_restore_points;
 extern const ls_command ls_cmd_start;
 extern const ls_command ls_cmd_status;
 extern const ls_command ls_cmd_stop;

@@ -28,6 +28,7 @@
 #include "engine/ltx/merge.h"
 #include "engine/ltx/page.h"
 #include "engine/replica/replica.h"
+#include "engine/restore/points.h"
 #include "engine/restore/restore.h"
 #include "engine/restore/v3.h"
 #include "engine/store/store.h"

@@ -1,4 +1,5 @@
-nobase_pkginclude_HEADERS += engine/restore/restore.h engine/restore/v3.h
+nobase_pkginclude_HEADERS += engine/restore/restore.h engine/restore/v3.h \
+	engine/restore/points.h
 liblitestream_la_SOURCES += engine/restore/choose.c engine/restore/choose.h \
 	engine/restore/plan.c engine/restore/source.c engine/restore/source.h \
 	engine/restore/chunk.c engine/restore/chunk.h engine/restore/pipeline.c \
@@ -6,4 +7,6 @@ liblitestream_la_SOURCES += engine/restore/choose.c engine/restore/choose.h \
 	engine/restore/integrity.h engine/restore/target.c engine/restore/target.h \
 	engine/restore/restore.c engine/restore/look.c engine/restore/look.h engine/restore/v3.c \
 	engine/restore/v3list.c engine/restore/v3list.h engine/restore/v3log.c \
-	engine/restore/v3log.h engine/restore/lz4stream.c engine/restore/lz4stream.h
+	engine/restore/v3log.h engine/restore/lz4stream.c engine/restore/lz4stream.h \
+	engine/restore/listing.c engine/restore/listing.h engine/restore/sweep.c \
+	engine/restore/sweep.h engine/restore/points.c
