@@ -13,18 +13,6 @@ typedef struct ltx_args {
     bool json;
 } ltx_args;
 
-static ls_code check_level(const char *value, ls_err *err) {
-    if (strcmp(value, "all") == 0)
-        return LS_OK;
-    if (value[strspn(value, "-0123456789")] != '\0' || value[0] == '\0')
-        (void)ls_fail(err, LS_EINVALID, "invalid level: must be 0-9 or \"all\"");
-    else if (strlen(value) > 1 || value[0] < '0')
-        (void)ls_fail(err, LS_EINVALID, "level must be between 0 and 9");
-    else
-        return LS_OK;
-    return ls_hint(err, "level 9 holds the snapshots; -level all shows every level");
-}
-
 static ls_code add_file(const ls_ltx_info *file, ls_table *table, ls_err *err) {
     char level[16], min[LS_TXID_SIZE], max[LS_TXID_SIZE], size[24], created[32];
 
@@ -95,7 +83,7 @@ static const ls_option options[] = {
      .arg = "LEVEL",
      .def = "0",
      .help = "Level to list, 0 to 9, or all. Level 9 holds the snapshots.",
-     .check = check_level},
+     .check = ls_check_level},
     {.name = "json",
      .type = LS_OPT_BOOL,
      .field = offsetof(ltx_args, json),

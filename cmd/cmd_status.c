@@ -15,9 +15,11 @@ typedef struct status_args {
 } status_args;
 
 typedef struct db_status {
+    const char *name; /* path, or that of a folder of databases */
     const char *status;
     char txid[LS_TXID_SIZE];
     char wal[SIZE_TEXT];
+    ls_last_verify verified; /* any false: not known */
 } db_status;
 
 static ls_code wal_size(const ls_db_config *db, char text[SIZE_TEXT], ls_err *err) {
@@ -43,6 +45,8 @@ static ls_code local_txid(const ls_db_config *db, db_status *s, ls_err *err) {
     if (meta == NULL)
         return ls_fail(err, LS_ENOMEM, "out of memory");
     ls_code rc = ls_db_local_txid(meta, &txid, &ignored);
+    if (ls_last_verify_load(meta, &s->verified, &ignored) != LS_OK)
+        s->verified.any = false;
     free(meta);
     if (rc == LS_OK && txid > 0)
         ls_txid_format(txid, s->txid);
@@ -53,31 +57,92 @@ static ls_code local_txid(const ls_db_config *db, db_status *s, ls_err *err) {
 static ls_code examine(const ls_db_config *db, db_status *s, ls_err *err) {
     struct stat st;
 
-    *s = (db_status){.status = "no database", .txid = "-", .wal = "-"};
+    *s = (db_status){.name = db->path, .status = "no database", .txid = "-", .wal = "-"};
+    if (db->path == NULL) {
+        s->name = db->dir;
+        s->status = "error";
+        return LS_OK;
+    }
     if (stat(db->path, &st) != 0 && errno == ENOENT)
         return LS_OK;
     ls_code rc = wal_size(db, s->wal, err);
     return rc == LS_OK ? local_txid(db, s, err) : rc;
 }
 
-static ls_code add_row(const ls_db_config *db, ls_table *table, ls_err *err) {
-    db_status s;
-
-    if (db->path == NULL)
-        return LS_TABLE_ROW(table, err, db->dir, "error", "-", "-");
-    ls_code rc = examine(db, &s, err);
-    return rc == LS_OK ? LS_TABLE_ROW(table, err, db->path, s.status, s.txid, s.wal) : rc;
-}
-
 /* filter: a database path as in the configuration; NULL: all. */
-static ls_code collect(const ls_config *config, const char *filter, ls_table *table, ls_err *err) {
-    ls_code rc = LS_TABLE_ROW(table, err, "database", "status", "local txid", "wal size");
+static ls_code collect(const ls_config *config, const char *filter, db_status *list, size_t *n,
+                       ls_err *err) {
+    ls_code rc = LS_OK;
 
     for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++) {
         const ls_db_config *db = &config->dbs[i];
         if (filter == NULL || (db->path != NULL && strcmp(filter, db->path) == 0))
-            rc = add_row(db, table, err);
+            rc = examine(db, &list[(*n)++], err);
     }
+    return rc;
+}
+
+static ls_code print_text(const db_status *list, size_t n, ls_err *err) {
+    ls_table table;
+
+    ls_table_init(&table, 4);
+    ls_code rc = LS_TABLE_ROW(&table, err, "database", "status", "local txid", "wal size");
+    for (size_t i = 0; i < n && rc == LS_OK; i++)
+        rc = LS_TABLE_ROW(&table, err, list[i].name, list[i].status, list[i].txid, list[i].wal);
+    if (rc == LS_OK)
+        ls_table_write(&table, stdout);
+    ls_table_done(&table);
+    return rc;
+}
+
+static void print_verified(ls_json *j, const ls_last_verify *v) {
+    char time[32], txid[LS_TXID_SIZE];
+
+    if (!v->any) {
+        ls_json_str(j, "last_verify", NULL);
+        return;
+    }
+    ls_json_object(j, "last_verify");
+    ls_json_str(j, "at", ls_time_format(v->at_ms, false, time, sizeof time));
+    ls_json_bool(j, "ok", v->ok);
+    ls_json_bool(j, "full", v->full);
+    ls_json_str(j, "txid", v->txid != 0 ? ls_txid_format(v->txid, txid) : NULL);
+    ls_json_uint(j, "files", v->files);
+    ls_json_uint(j, "findings", v->findings);
+    ls_json_object_end(j);
+}
+
+static void print_json(const db_status *list, size_t n) {
+    ls_json j;
+
+    ls_json_init(&j, stdout);
+    ls_json_array(&j, NULL);
+    for (size_t i = 0; i < n; i++) {
+        ls_json_object(&j, NULL);
+        ls_json_str(&j, "database", list[i].name);
+        ls_json_str(&j, "status", list[i].status);
+        ls_json_str(&j, "local_txid", list[i].txid);
+        ls_json_str(&j, "wal_size", list[i].wal);
+        print_verified(&j, &list[i].verified);
+        ls_json_object_end(&j);
+    }
+    ls_json_array_end(&j);
+    ls_json_end(&j);
+}
+
+/* Nothing is printed if one cannot be examined. */
+static ls_code show(const ls_config *config, const char *filter, bool json, ls_err *err) {
+    size_t n = 0;
+    db_status *list = calloc(config->n_dbs + 1, sizeof *list);
+
+    if (list == NULL)
+        return ls_fail(err, LS_ENOMEM, "out of memory");
+    ls_code rc = collect(config, filter, list, &n, err);
+    if (rc == LS_OK && json)
+        print_json(list, n);
+    else if (rc == LS_OK)
+        rc = print_text(list, n, err);
+    free(list);
     return rc;
 }
 
@@ -94,25 +159,19 @@ static ls_code filter_path(const ls_invocation *in, const ls_config *config, cha
 }
 
 static ls_code run(const ls_invocation *in, ls_err *err) {
-    static const char *const keys[] = {"database", "status", "local_txid", "wal_size"};
     const status_args *args = in->args;
     char *filter = NULL;
     ls_config config;
-    ls_table table;
 
     ls_code rc = ls_positionals_max(in, 1, err);
     if (rc != LS_OK)
         return rc;
-    ls_table_init(&table, 4);
     rc = ls_load_config(&args->config, &config, err);
     if (rc == LS_OK)
         rc = filter_path(in, &config, &filter, err);
     if (rc == LS_OK)
-        rc = collect(&config, filter, &table, err);
-    if (rc == LS_OK)
-        ls_table_print(&table, args->json, keys, 0);
+        rc = show(&config, filter, args->json, err);
     free(filter);
-    ls_table_done(&table);
     ls_config_done(&config);
     return rc;
 }
@@ -122,7 +181,10 @@ static const ls_option options[] = {
     {.name = "json",
      .type = LS_OPT_BOOL,
      .field = offsetof(status_args, json),
-     .help = "Prints JSON: an array of {database, status, local_txid, wal_size}."},
+     .help =
+         "Prints JSON: an array of {database, status, local_txid, wal_size, last_verify}; "
+         "last_verify is null or what litestream verify found last: {at, ok, full, txid, files, "
+         "findings}."},
     {0},
 };
 

@@ -109,3 +109,15 @@ ls_code ls_check_txid(const char *value, ls_err *err) {
     (void)ls_fail(err, LS_EINVALID, "invalid txid format");
     return ls_hint(err, "a TXID is 16 hexadecimal digits, as litestream ltx -level all shows them");
 }
+
+ls_code ls_check_level(const char *value, ls_err *err) {
+    if (strcmp(value, "all") == 0)
+        return LS_OK;
+    if (value[strspn(value, "-0123456789")] != '\0' || value[0] == '\0')
+        (void)ls_fail(err, LS_EINVALID, "invalid level: must be 0-9 or \"all\"");
+    else if (strlen(value) > 1 || value[0] < '0')
+        (void)ls_fail(err, LS_EINVALID, "level must be between 0 and 9");
+    else
+        return LS_OK;
+    return ls_hint(err, "level 9 holds the snapshots; -level all shows every level");
+}

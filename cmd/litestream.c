@@ -20,6 +20,7 @@ const ls_program ls_litestream = {
             &ls_cmd_stop,
             &ls_cmd_sync,
             &ls_cmd_unregister,
+            &ls_cmd_verify,
             &ls_cmd_version,
             &ls_cmd_wal,
             NULL,

@@ -24,6 +24,7 @@ extern const ls_command ls_cmd_status;
 extern const ls_command ls_cmd_stop;
 extern const ls_command ls_cmd_sync;
 extern const ls_command ls_cmd_unregister;
+extern const ls_command ls_cmd_verify;
 extern const ls_command ls_cmd_version;
 extern const ls_command ls_cmd_wal;
 
@@ -83,5 +84,8 @@ LS_MUST ls_code ls_one_positional(const ls_invocation *in, const char *what, ls_
 
 /* For option tables: 16 hexadecimal digits, not all 0. */
 LS_MUST ls_code ls_check_txid(const char *value, ls_err *err);
+
+/* For option tables: a level 0 to 9, or all. */
+LS_MUST ls_code ls_check_level(const char *value, ls_err *err);
 
 #endif

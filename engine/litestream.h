@@ -31,6 +31,7 @@
 #include "engine/restore/points.h"
 #include "engine/restore/restore.h"
 #include "engine/restore/v3.h"
+#include "engine/restore/verify.h"
 #include "engine/store/store.h"
 #include "engine/wal/wal.h"
 

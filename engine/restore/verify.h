@@ -4,7 +4,8 @@
  * Every level: names in order, TXIDs that join (holes are allowed only below the oldest snapshot),
  * header against name. Every file: its checksum and every page. Every restore point: its plan holds
  * every page up to its Commit. full: the newest point is restored to a scratch file and checked by
- * SQLite. One file is read at a time; beside it one bit a page and a listing are held.
+ * SQLite. One file is read at a time, a page at a time; beside it a few numbers for each file of
+ * the listing are held.
  */
 #ifndef LS_RESTORE_VERIFY_H
 #define LS_RESTORE_VERIFY_H
@@ -18,7 +19,14 @@ typedef enum ls_finding_kind {
     LS_FINDING_UNREACHABLE, /* a TXID that was promised has no plan */
     LS_FINDING_COVERAGE,    /* a plan lacks a page */
     LS_FINDING_INTEGRITY,   /* SQLite's check failed */
+    LS_FINDING_TIME,        /* a file's time in the listing, by which restores by time go, is not
+                               its header's; told once, of the first such file, and harmless */
 } ls_finding_kind;
+
+#define LS_FINDING_KINDS (LS_FINDING_TIME + 1)
+
+/* Times that differ by less come from stores that keep the time of the upload. */
+#define LS_VERIFY_TIME_MS (60 * 1000)
 
 typedef struct ls_finding {
     ls_finding_kind kind;
@@ -43,7 +51,7 @@ typedef struct ls_verify_result {
     size_t points, points_bad;
     uint64_t bytes;
     ls_txid txid; /* newest restorable */
-    bool ok;      /* everything promised can be restored */
+    bool ok;      /* everything promised can be restored; false for a replica without files */
 } ls_verify_result;
 
 /* LS_OK also where result->ok is false: only a store that cannot be read is an error. */
@@ -52,7 +60,9 @@ LS_MUST ls_code ls_verify(ls_storage *s, const ls_verify_opts *opts, ls_verify_r
 
 const char *ls_finding_name(ls_finding_kind kind);
 
-/* Time and result of the last verify, kept as <meta>/verify (one line of JSON). */
+/* Time and result of the last verify, kept as <meta>/verify (one line of JSON). Saving needs the
+ * folder (LS_ENOTFOUND); loading sets any where something was saved, LS_ECORRUPT where that cannot
+ * be read. */
 typedef struct ls_last_verify {
     bool any, ok, full;
     int64_t at_ms;

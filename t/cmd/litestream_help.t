@@ -10,7 +10,7 @@ import tap
 from program import BIN, error, litestream, success
 
 COMMANDS = ["databases", "info", "list", "ltx", "register", "replicate", "reset", "restore",
-            "restore-points", "start", "status", "stop", "sync", "unregister", "version"]
+            "restore-points", "start", "status", "stop", "sync", "unregister", "verify", "version"]
 LATER = ["info", "list", "register", "start", "stop", "sync", "unregister"]
 
 r = litestream()

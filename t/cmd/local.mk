@@ -17,7 +17,7 @@ EXTRA_DIST += $(LTX_TESTS)
 
 LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestream_ltx.t \
 	t/cmd/litestream_status.t t/cmd/litestream_restore.t t/cmd/litestream_v3.t \
-	t/cmd/litestream_points.t t/cmd/manuals.t t/cmd/bad_input.t \
+	t/cmd/litestream_verify.t t/cmd/litestream_points.t t/cmd/manuals.t t/cmd/bad_input.t \
 	t/cmd/litestream_replicate.t
 TAP_TESTS += $(LITESTREAM_TAP)
 EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py

@@ -3,10 +3,10 @@ RESTORE_TEST_COMMON = t/engine/restore/replica.c t/engine/restore/replica.h $(LT
 
 UNIT_TESTS += t/engine/restore/test_plan t/engine/restore/test_vectors \
 	t/engine/restore/test_rebuild t/engine/restore/test_restore \
-	t/engine/restore/test_v3 t/engine/restore/test_points
+	t/engine/restore/test_v3 t/engine/restore/test_verify t/engine/restore/test_points
 check_PROGRAMS += t/engine/restore/test_plan t/engine/restore/test_vectors \
 	t/engine/restore/test_rebuild t/engine/restore/test_restore \
-	t/engine/restore/test_v3 t/engine/restore/test_points
+	t/engine/restore/test_v3 t/engine/restore/test_verify t/engine/restore/test_points
 
 t_engine_restore_test_plan_SOURCES = t/engine/restore/test_plan.c
 t_engine_restore_test_plan_LDADD = $(LS_TEST_LIBS)
@@ -32,6 +32,11 @@ t_engine_restore_test_v3_SOURCES = t/engine/restore/test_v3.c $(RESTORE_TEST_COM
 t_engine_restore_test_v3_LDADD = $(LTX_TEST_LIBS) $(LZ4_LIBS)
 t_engine_restore_test_v3_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_restore_test_v3_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_restore_test_verify_SOURCES = t/engine/restore/test_verify.c $(RESTORE_TEST_COMMON)
+t_engine_restore_test_verify_LDADD = $(LTX_TEST_LIBS)
+t_engine_restore_test_verify_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_restore_test_verify_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
 
 t_engine_restore_test_points_SOURCES = t/engine/restore/test_points.c $(RESTORE_TEST_COMMON)
 t_engine_restore_test_points_LDADD = $(LTX_TEST_LIBS)
