@@ -1,5 +1,6 @@
 /*
- * Reads a part of an open file forward, whatever its file position. For engine/ltx only.
+ * Reads a part of an open file forward, whatever its file position. For engine/ltx and
+ * engine/restore.
  */
 #ifndef LS_LTX_AT_READER_H
 #define LS_LTX_AT_READER_H

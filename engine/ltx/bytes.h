@@ -1,5 +1,5 @@
 /*
- * Integers in byte order, and unsigned LEB128. For engine/ltx only.
+ * Integers in byte order, and unsigned LEB128. For engine/ltx and engine/restore.
  */
 #ifndef LS_LTX_BYTES_H
 #define LS_LTX_BYTES_H

@@ -1,6 +1,6 @@
 /*
  * Memory that goes to a temporary file when it gets long, and the unlinked temporary file itself.
- * For engine/ltx only.
+ * For engine/ltx and engine/restore.
  */
 #ifndef LS_LTX_SPILL_H
 #define LS_LTX_SPILL_H

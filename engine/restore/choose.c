@@ -306,3 +306,22 @@ ls_code ls_choose(ls_plan_source *src, ls_txid txid, int64_t timestamp_ms, ls_pl
     free(c);
     return code;
 }
+
+ls_code ls_choose_onward(ls_plan_source *src, ls_txid from, ls_plan *plan, ls_err *err) {
+    chooser *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory for a plan");
+    }
+    *c = (chooser){.src = src,
+                   .plan = plan,
+                   .timestamp_ms = LS_NO_TIMESTAMP,
+                   .cur = from,
+                   .earliest_ms = LS_NO_TIMESTAMP};
+    ls_code code = LS_OK;
+    bool found = true;
+    while (code == LS_OK && found && !reached(c)) {
+        code = take_best(c, &found, err);
+    }
+    free(c);
+    return code;
+}

@@ -16,4 +16,11 @@ struct ls_plan_source {
 LS_MUST ls_code ls_choose(ls_plan_source *src, ls_txid txid, int64_t timestamp_ms, ls_plan *plan,
                           ls_err *err);
 
+/* The files of levels 0..8 that lead on from a TXID, those that lead furthest; empty where nothing
+ * joins. */
+LS_MUST ls_code ls_choose_onward(ls_plan_source *src, ls_txid from, ls_plan *plan, ls_err *err);
+
+/* The same from a store. plan is to be freed whatever is returned. */
+LS_MUST ls_code ls_plan_onward(ls_storage *s, ls_txid from, ls_plan *plan, ls_err *err);
+
 #endif

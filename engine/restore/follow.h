@@ -10,6 +10,7 @@
 #ifndef LS_RESTORE_FOLLOW_H
 #define LS_RESTORE_FOLLOW_H
 
+#include "engine/base/clock.h"
 #include "engine/restore/restore.h"
 
 typedef struct ls_follow_opts {

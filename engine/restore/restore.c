@@ -100,6 +100,9 @@ ls_code ls_restore(ls_storage *s, const ls_restore_opts *opts, ls_restore_result
     if (code == LS_OK) {
         code = rebuild(s, opts, &t, result, err);
     }
+    if (code == LS_OK && opts->ready != NULL) {
+        code = opts->ready(opts->ready_arg, t.out.fd, t.out.tmp, result, err);
+    }
     if (code == LS_OK && opts->integrity != LS_INTEGRITY_NONE) {
         code = ls_integrity_check(t.out.tmp, opts->integrity, opts->cancel, err);
         if (code != LS_OK) {

@@ -43,6 +43,13 @@ typedef struct ls_restore_progress {
     uint64_t pages_written;
 } ls_restore_progress;
 
+typedef struct ls_restore_result {
+    ls_txid txid; /* reached; 0: restored from a v0.3 replica, which has none */
+    uint32_t page_size, pages;
+    size_t files;
+    uint64_t bytes;
+} ls_restore_result;
+
 typedef struct ls_restore_opts {
     const char *output;
     ls_txid txid;         /* 0: not by TXID */
@@ -54,14 +61,11 @@ typedef struct ls_restore_opts {
     const ls_cancel *cancel;                                   /* may be NULL */
     void (*progress)(void *arg, const ls_restore_progress *p); /* may be NULL */
     void *progress_arg;
+    /* Called with the whole image, before it is checked and gets its name; may change it. May be
+     * NULL. */
+    ls_code (*ready)(void *arg, int fd, const char *name, const ls_restore_result *r, ls_err *err);
+    void *ready_arg;
 } ls_restore_opts;
-
-typedef struct ls_restore_result {
-    ls_txid txid; /* reached; 0: restored from a v0.3 replica, which has none */
-    uint32_t page_size, pages;
-    size_t files;
-    uint64_t bytes;
-} ls_restore_result;
 
 /* Checks the target first ("cannot restore, output path already exists...", stale sidecars,
  * folder), plans, rebuilds, runs the integrity check. Mode and owner of a replaced file are kept;

@@ -3,10 +3,10 @@ RESTORE_TEST_COMMON = t/engine/restore/replica.c t/engine/restore/replica.h $(LT
 
 UNIT_TESTS += t/engine/restore/test_plan t/engine/restore/test_vectors \
 	t/engine/restore/test_rebuild t/engine/restore/test_restore \
-	t/engine/restore/test_v3 t/engine/restore/test_verify t/engine/restore/test_points
+	t/engine/restore/test_v3 t/engine/restore/test_verify t/engine/restore/test_points t/engine/restore/test_follow
 check_PROGRAMS += t/engine/restore/test_plan t/engine/restore/test_vectors \
 	t/engine/restore/test_rebuild t/engine/restore/test_restore \
-	t/engine/restore/test_v3 t/engine/restore/test_verify t/engine/restore/test_points
+	t/engine/restore/test_v3 t/engine/restore/test_verify t/engine/restore/test_points t/engine/restore/test_follow
 
 t_engine_restore_test_plan_SOURCES = t/engine/restore/test_plan.c
 t_engine_restore_test_plan_LDADD = $(LS_TEST_LIBS)
@@ -42,3 +42,8 @@ t_engine_restore_test_points_SOURCES = t/engine/restore/test_points.c $(RESTORE_
 t_engine_restore_test_points_LDADD = $(LTX_TEST_LIBS)
 t_engine_restore_test_points_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_restore_test_points_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_restore_test_follow_SOURCES = t/engine/restore/test_follow.c t/support/dbkit.h
+t_engine_restore_test_follow_LDADD = $(LTX_TEST_LIBS)
+t_engine_restore_test_follow_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_restore_test_follow_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
