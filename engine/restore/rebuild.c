@@ -101,7 +101,10 @@ static ls_code check_space(const rebuild *r, uint64_t need, ls_err *err) {
     ls_fail(err, LS_EFULL, "write %s: needs %s, but only %s are free", r->target.name,
             ls_bytes_format(need, need_text, sizeof need_text),
             ls_bytes_format(there, there_text, sizeof there_text));
-    return ls_hint(err, "free some space or restore to another file system");
+    return r->opts->force
+               ? ls_hint(err, "the file that is replaced stays until the new one is complete; free "
+                              "some space or restore to another file system")
+               : ls_hint(err, "free some space or restore to another file system");
 }
 
 static ls_code make_bitmap(rebuild *r, ls_err *err) {
@@ -228,7 +231,7 @@ static ls_code feed_piece(rebuild *r, size_t i, ls_source *src, bool first, bool
 }
 
 static ls_code open_source(rebuild *r, size_t i, ls_source *src, ls_err *err) {
-    ls_code code = ls_source_open(src, r->s, &r->plan->files[i], err);
+    ls_code code = ls_source_open(src, r->s, &r->plan->files[i], r->opts->cancel, err);
     if (code == LS_OK && i == r->plan->n - 1) {
         code = prepare(r, src, err);
     }
@@ -364,6 +367,9 @@ ls_code ls_rebuild(ls_storage *s, const ls_plan *plan, int fd, const char *name,
                                       .pages = r.commit,
                                       .files = plan->n,
                                       .bytes = r.progress.bytes};
+    }
+    if (code == LS_ECANCELED) {
+        ls_fail(err, LS_ECANCELED, "restore canceled"); /* wherever it was noticed */
     }
     return code;
 }

@@ -1,6 +1,7 @@
 /* One planned LTX file opened for rebuilding; see source.h. */
 #include "engine/restore/source.h"
 
+#include "backends/resume.h"
 #include "engine/ltx/rules.h"
 
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static ls_code read_end(ls_source *src, ls_storage *s, ls_err *err) {
     }
     ls_reader *in;
     ls_code code =
-        ls_storage_open_range(s, &src->info, size - src->block_len, src->block_len, &in, err);
+        ls_resume_open(s, &src->info, size - src->block_len, src->block_len, src->cancel, &in, err);
     if (code == LS_OK) {
         code = read_exactly(in, src->block, src->block_len, err);
         ls_reader_close(in);
@@ -72,7 +73,7 @@ static ls_code open_part(ls_source *src, ls_storage *s, uint64_t off, uint64_t l
                          ls_err *err) {
     uint64_t block_off = src->info.size - src->block_len;
     if (off < block_off) {
-        return ls_storage_open_range(s, &src->info, off, len, in, err);
+        return ls_resume_open(s, &src->info, off, len, src->cancel, in, err);
     }
     *in = ls_mem_reader_new(src->block + (off - block_off), (size_t)len);
     return *in != NULL ? LS_OK : no_memory(err);
@@ -110,8 +111,10 @@ static ls_code open_index(ls_source *src, ls_storage *s, ls_err *err) {
                : code;
 }
 
-ls_code ls_source_open(ls_source *src, ls_storage *s, const ls_ltx_info *info, ls_err *err) {
+ls_code ls_source_open(ls_source *src, ls_storage *s, const ls_ltx_info *info,
+                       const ls_cancel *cancel, ls_err *err) {
     memset(src, 0, sizeof *src);
+    src->cancel = cancel;
     src->info = *info;
     ls_storage_key(info, src->key);
     ls_code code = ls_source_check_size(info, err);

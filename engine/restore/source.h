@@ -1,7 +1,8 @@
 /*
  * One planned LTX file opened for rebuilding: header and tail checked, page index and frames each
  * as a stream of their own. A small file is one read; a large one is its end, its index where that
- * does not fit in the end, and its frames. Used by rebuild.c.
+ * does not fit in the end, and its frames. A read that breaks or ends early goes on where it broke
+ * (backends/resume.h). Used by rebuild.c.
  */
 #ifndef LS_RESTORE_SOURCE_H
 #define LS_RESTORE_SOURCE_H
@@ -18,6 +19,7 @@ typedef struct ls_source {
     ls_ltx_index_iter *index;
     ls_reader *frames; /* at the first frame */
     /* private */
+    const ls_cancel *cancel;
     ls_reader *index_in;
     uint8_t *block; /* the file's last block_len bytes */
     size_t block_len;
@@ -25,7 +27,8 @@ typedef struct ls_source {
 
 /* Opens a file and checks what can be checked without its pages. Errors do not name the file yet.
  * src is to be closed whatever is returned. */
-LS_MUST ls_code ls_source_open(ls_source *src, ls_storage *s, const ls_ltx_info *info, ls_err *err);
+LS_MUST ls_code ls_source_open(ls_source *src, ls_storage *s, const ls_ltx_info *info,
+                               const ls_cancel *cancel, ls_err *err);
 
 /* Reads exactly len bytes of the frames. */
 LS_MUST ls_code ls_source_read(ls_source *src, void *buf, size_t len, ls_err *err);

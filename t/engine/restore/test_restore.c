@@ -503,18 +503,22 @@ static void files_deleted_meanwhile(void **state) {
     assert_int_equal(entries(p->dir), 1);
 }
 
-/* ---- a store that fails, or gives little at a time ---- */
+/* ---- a store that fails, breaks off, or gives little at a time ---- */
 
 typedef struct faulty_store {
     ls_storage base;
     ls_storage *inner;
-    long calls, fail_at; /* opens and reads so far; the one that fails */
+    long calls, fail_at; /* opens, listings and reads so far; the one that fails */
+    bool listing;        /* it was a listing that failed */
+    uint64_t cut; /* each read of a file ends there, by turns with an error and cleanly; 0: no */
+    long cuts;    /* so far */
 } faulty_store;
 
 typedef struct faulty_reader {
     ls_reader base;
     ls_reader *inner;
     faulty_store *store;
+    uint64_t given;
 } faulty_reader;
 
 static bool fault(faulty_store *f) { return ++f->calls == f->fail_at; }
@@ -524,8 +528,14 @@ static ls_code faulty_read(ls_reader *r, void *buf, size_t len, size_t *got, ls_
     if (fault(f->store)) {
         return ls_fail(err, LS_EIO, "connection lost");
     }
+    if (f->store->cut > 0 && f->given >= f->store->cut) {
+        *got = 0;
+        return ++f->store->cuts % 2 == 0 ? LS_OK : ls_fail(err, LS_EIO, "connection lost");
+    }
     size_t most = 1 + (size_t)f->store->calls * 37 % 900;
-    return f->inner->read(f->inner, buf, len < most ? len : most, got, err);
+    ls_code code = f->inner->read(f->inner, buf, len < most ? len : most, got, err);
+    f->given += *got;
+    return code;
 }
 
 static void faulty_close(ls_reader *r) {
@@ -536,8 +546,11 @@ static void faulty_close(ls_reader *r) {
 static ls_code faulty_list(ls_storage *s, int level, ls_txid seek, ls_storage_iter **it,
                            ls_err *err) {
     faulty_store *f = (faulty_store *)s;
-    return fault(f) ? ls_fail(err, LS_EIO, "connection lost")
-                    : ls_storage_list(f->inner, level, seek, it, err);
+    if (fault(f)) {
+        f->listing = true;
+        return ls_fail(err, LS_EIO, "connection lost");
+    }
+    return ls_storage_list(f->inner, level, seek, it, err);
 }
 
 static ls_code faulty_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
@@ -554,29 +567,63 @@ static ls_code faulty_open(ls_storage *s, const ls_ltx_info *file, uint64_t off,
     return code;
 }
 
-/* Each call to the store fails once: an error, and no file; without a fault, odd pieces do no harm.
- */
-static void every_call_fails_once(void **state) {
+static const ls_storage_ops faulty_ops = {.type = "test", .list = faulty_list, .open = faulty_open};
+
+/* A listing that fails is an error, and leaves no file; a read that fails goes on where it was. */
+static void calls_fail_once(void **state) {
     place *p = *state;
     chain_step(&p->c, 200, 0); /* a file of more than one read */
-    static const ls_storage_ops ops = {.type = "test", .list = faulty_list, .open = faulty_open};
-    faulty_store s = {.base = {.ops = &ops}, .inner = p->c.s};
+    faulty_store s = {.base = {.ops = &faulty_ops}, .inner = p->c.s};
     const ls_restore_opts opts = opts_for(p->out);
     ls_restore_result result;
     ls_err err = LS_ERR_INIT;
-    must(ls_restore(&s.base, &opts, &result, &err), &err);
+    must(ls_restore(&s.base, &opts, &result, &err), &err); /* odd pieces do no harm */
     assert_restored(p, p->out);
     assert_int_equal(unlink(p->out), 0);
     long calls = s.calls;
+    long listings = 0;
     assert_true(calls > 100);
-    for (s.fail_at = 1; s.fail_at <= calls; s.fail_at++) {
+    /* all listings come first; of the reads, which wait before they go on, some */
+    for (s.fail_at = 1; s.fail_at <= calls; s.fail_at += s.listing ? 1 : calls / 10) {
         s.calls = 0;
+        s.listing = false;
         err = LS_ERR_INIT;
-        assert_int_equal(ls_restore(&s.base, &opts, &result, &err), LS_EIO);
-        assert_non_null(strstr(err.msg, "connection lost"));
-        assert_true(strstr(err.msg, "list level ") != NULL || strstr(err.msg, "ltx/0/") != NULL);
+        ls_code code = ls_restore(&s.base, &opts, &result, &err);
+        if (s.listing) {
+            assert_int_equal(code, LS_EIO);
+            assert_non_null(strstr(err.msg, "list level "));
+            assert_non_null(strstr(err.msg, "connection lost"));
+            listings++;
+        } else {
+            must(code, &err);
+            assert_restored(p, p->out);
+            assert_int_equal(unlink(p->out), 0);
+        }
         assert_int_equal(entries(p->dir), 1);
     }
+    assert_int_equal(listings, LS_LTX_LEVEL_MAX + 1);
+}
+
+/* Every connection breaks after some bytes, by turns with an error and as if the file ended there:
+ * it goes on by range. One that breaks again and again is an error in the end. */
+static void connections_break(void **state) {
+    place *p = *state;
+    chain_step(&p->c, 200, 0);
+    chain_snapshot(&p->c, 9, 1);
+    faulty_store s = {.base = {.ops = &faulty_ops}, .inner = p->c.s};
+    const ls_ltx_info *snapshot = &p->c.all.files[p->c.all.n - 1];
+    const ls_restore_opts opts = opts_for(p->out);
+    ls_restore_result result;
+    ls_err err = LS_ERR_INIT;
+    s.cut = snapshot->size / 3 + 1; /* twice on the way through the frames */
+    must(ls_restore(&s.base, &opts, &result, &err), &err);
+    assert_restored(p, p->out);
+    assert_int_equal(s.cuts, 2);
+    assert_int_equal(unlink(p->out), 0);
+    s.cut = snapshot->size / 8;
+    assert_int_equal(ls_restore(&s.base, &opts, &result, &err), LS_EIO);
+    assert_non_null(strstr(err.msg, "ltx/9/"));
+    assert_int_equal(entries(p->dir), 1);
 }
 
 /* ---- two restores to one place ---- */
@@ -739,7 +786,8 @@ int main(void) {
         test(full_disk),
         test(no_right_to_write),
         test(files_deleted_meanwhile),
-        test(every_call_fails_once),
+        test(calls_fail_once),
+        test(connections_break),
         test(rivals),
         test(integrity),
         test(available),
