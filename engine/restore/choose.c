@@ -31,7 +31,8 @@ typedef struct chooser {
     ls_plan *plan;
     ls_txid txid;         /* 0: any */
     int64_t timestamp_ms; /* LS_NO_TIMESTAMP: any */
-    ls_txid cur;          /* the plan reaches so far */
+    ls_txid cur;          /* the plan reaches so far, which was at: */
+    int64_t cur_ms;
     cursor cursors[LEVELS];
     /* What joins but does not fit: */
     ls_txid blocked_max;   /* furthest MaxTXID at levels 0..8 */
@@ -102,6 +103,7 @@ static ls_code append(chooser *c, const ls_ltx_info *f, ls_err *err) {
     plan->files[plan->n++] = *f;
     plan->bytes += f->size;
     c->cur = f->max_txid;
+    c->cur_ms = f->created_ms;
     return LS_OK;
 }
 
@@ -220,36 +222,41 @@ static ls_code fail_gap(const chooser *c, ls_txid start, ls_err *err) {
     char next[LS_TXID_SIZE];
     char first[LS_TXID_SIZE];
     char last[LS_TXID_SIZE];
+    char name[LS_LTX_NAME_SIZE];
     ls_txid_format(c->cur, have);
     ls_fail(err, LS_EGAP,
             "non-contiguous ltx files: have up to %s but next file starts at %s: "
-            "TXIDs %s to %s are missing",
+            "TXIDs %s to %s are missing, ltx/0/%s first",
             have, ls_txid_format(start, next), ls_txid_format(c->cur + 1, first),
-            ls_txid_format(start - 1, last));
+            ls_txid_format(start - 1, last), ls_ltx_name_format(c->cur + 1, c->cur + 1, name));
     if (c->cur == 0) {
         return ls_hint(err, "there is neither a snapshot nor a file that starts at TXID 1; nothing "
                             "can be restored from this replica");
     }
-    return ls_hint(err, "what comes before can be restored with -txid %s", have);
+    char time[32];
+    return ls_hint(err, "what comes before can be restored with -txid %s, the state of %s", have,
+                   ls_time_format(c->cur_ms, true, time, sizeof time));
 }
 
 static ls_code fail_unreachable(const chooser *c, ls_err *err) {
     ls_fail(err, LS_ENOBACKUP, "no matching backup files available");
     char before[LS_TXID_SIZE];
     char after[LS_TXID_SIZE];
+    char time[32];
     ls_txid_format(c->cur, before);
+    ls_time_format(c->cur_ms, true, time, sizeof time);
     ls_txid_format(c->next_point, after);
     if (c->txid != 0 && c->cur > 0 && c->next_point > 0) {
-        return ls_hint(err, "restorable next to it: -txid %s and -txid %s", before, after);
+        return ls_hint(err, "restorable next to it: -txid %s and -txid %s, the first of %s", before,
+                       after, time);
     }
     if (c->txid != 0 && c->cur > 0) {
-        return ls_hint(err, "the newest TXID there is %s", before);
+        return ls_hint(err, "the newest TXID there is %s, of %s", before, time);
     }
     if (c->txid != 0 && c->next_point > 0) {
         return ls_hint(err, "the oldest restorable TXID is %s", after);
     }
     if (c->timestamp_ms != LS_NO_TIMESTAMP && c->earliest_ms != LS_NO_TIMESTAMP) {
-        char time[32];
         return ls_hint(err, "the oldest restore point is of %s; give a later time",
                        ls_time_format(c->earliest_ms, true, time, sizeof time));
     }

@@ -189,7 +189,7 @@ static void txid_between_boundaries(void **state) {
     assert_refused(files, 18, LS_NO_TIMESTAMP, LS_ENOBACKUP, NONE,
                    "-txid 000000000000000a and -txid 0000000000000014");
     assert_refused(files, 21, LS_NO_TIMESTAMP, LS_ENOBACKUP, NONE,
-                   "the newest TXID there is 0000000000000014");
+                   "the newest TXID there is 0000000000000014, of 1970-01-01T00:00:00.020Z");
     assert_refused(files, 2, LS_NO_TIMESTAMP, LS_ENOBACKUP, NONE,
                    "the oldest restorable TXID is 0000000000000003");
     assert_plan(files, 10, LS_NO_TIMESTAMP, "9:1-3 1:4-10");
@@ -202,8 +202,8 @@ static void gaps(void **state) {
     (void)state;
     const char *text = "non-contiguous ltx files: have up to 0000000000000003 but next file starts "
                        "at 0000000000000006: TXIDs 0000000000000004 to 0000000000000005 are "
-                       "missing";
-    const char *hint = "-txid 0000000000000003";
+                       "missing, ltx/0/0000000000000004-0000000000000004.ltx first";
+    const char *hint = "-txid 0000000000000003, the state of 1970-01-01T00:00:00.003Z";
     const char *files = "9:1-3@3 0:2-2@2 0:3-3@3 0:6-6@6 0:7-7@7";
     assert_refused(files, 0, LS_NO_TIMESTAMP, LS_EGAP, text, hint);
     assert_refused(files, 7, LS_NO_TIMESTAMP, LS_EGAP, text, hint);
