@@ -138,12 +138,12 @@ class Peak:
 class Daemon:
     """litestream replicate of databases with the settings that it has by itself."""
 
-    def __init__(self, binary, folder, dbs, extra=""):
+    def __init__(self, binary, folder, dbs, extra="", top="", place="{url: 'file://%s'}"):
         config = os.path.join(folder, "litestream.yml")
         with open(config, "w") as f:
-            f.write("logging: {level: error}\ndbs:\n")
+            f.write("logging: {level: error}\n%sdbs:\n" % top)
             for db, replica in dbs:
-                f.write("  - path: %s\n%s    replica: {url: 'file://%s'}\n" % (db, extra, replica))
+                f.write("  - path: %s\n%s    replica: %s\n" % (db, extra, place % replica))
         self.replicas = [replica for _, replica in dbs]
         self.p = subprocess.Popen((binary, "replicate", "-config", config),
                                   stdout=subprocess.DEVNULL)
