@@ -1,6 +1,8 @@
-/* litestream restore: a database back from its replica. */
+/* litestream restore: a database back from its replica, once or kept up with it. */
 #include "cmd/litestream.h"
+#include "cmd/progress.h"
 #include "cmd/table.h"
+#include "engine/restore/follow.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +15,7 @@ typedef struct restore_args {
     const char *txid;
     const char *timestamp;
     const char *integrity;
-    const char *follow_interval;
+    int64_t follow_interval;
     int64_t parallelism;
     bool if_db_not_exists;
     bool if_replica_exists;
@@ -56,6 +58,14 @@ static ls_code parse_timestamp(const char *text, int64_t *ms, ls_err *err) {
     return ls_hint(err, "\"%.60s\" is no such time", text);
 }
 
+/* What cannot be had of a database that goes on. */
+static ls_code check_follow(const restore_args *args, ls_err *err) {
+    if (!args->follow || !args->dry_run)
+        return LS_OK;
+    (void)ls_fail(err, LS_EINVALID, "cannot use -dry-run with -f");
+    return ls_hint(err, "without -f it shows what the first restore would read");
+}
+
 static ls_code parse_request(const restore_args *args, request *r, ls_err *err) {
     r->args = args;
     r->log = LS_LOG_DEFAULT;
@@ -66,7 +76,9 @@ static ls_code parse_request(const restore_args *args, request *r, ls_err *err) 
         .force = args->force,
         .cancel = ls_catch_signals(),
     };
-    ls_code rc = parse_integrity(args->integrity, &r->opts.integrity, err);
+    ls_code rc = check_follow(args, err);
+    if (rc == LS_OK)
+        rc = parse_integrity(args->integrity, &r->opts.integrity, err);
     if (rc == LS_OK)
         rc = parse_timestamp(args->timestamp, &r->opts.timestamp_ms, err);
     if (rc == LS_OK && args->txid != NULL)
@@ -251,7 +263,7 @@ static ls_code dry_run(const request *r, const char *source, ls_err *err) {
 
 /* ---- restore ---- */
 
-static void print_result(const request *r, const ls_restore_result *result, int64_t ns) {
+static void print_result(const request *r, ls_txid reached, int64_t start_ns) {
     char txid[LS_TXID_SIZE];
     ls_json j;
 
@@ -261,29 +273,84 @@ static void print_result(const request *r, const ls_restore_result *result, int6
     ls_json_object(&j, NULL);
     ls_json_str(&j, "db_path", r->opts.output);
     ls_json_str(&j, "replica", ls_storage_type(r->source.storage));
-    ls_json_str(&j, "txid", result->txid != 0 ? ls_txid_format(result->txid, txid) : "");
-    ls_json_int(&j, "duration_ms", ns / LS_MS);
+    ls_json_str(&j, "txid", reached != 0 ? ls_txid_format(reached, txid) : "");
+    ls_json_int(&j, "duration_ms", (ls_mono_ns(&ls_clock_system) - start_ns) / LS_MS);
     ls_json_str(&j, "integrity_check", r->args->integrity);
     ls_json_object_end(&j);
     ls_json_end(&j);
 }
 
-static ls_code restore(const request *r, ls_err *err) {
-    ls_restore_result result;
-    int64_t start = ls_mono_ns(&ls_clock_system);
-
-    ls_code rc = ls_restore(r->source.storage, &r->opts, &result, err);
-    if (rc == LS_ENOBACKUP && r->args->if_replica_exists) {
-        ls_log_write(&r->log, LS_INFO, "no matching backups found", NULL);
-        return LS_OK;
-    }
-    if (rc != LS_OK)
+static ls_code none_is_fine(const request *r, ls_code rc) {
+    if (rc != LS_ENOBACKUP || !r->args->if_replica_exists)
         return rc;
+    ls_log_write(&r->log, LS_INFO, "no matching backups found", NULL);
+    return LS_OK;
+}
+
+static void log_checked(const request *r) {
     if (r->opts.integrity != LS_INTEGRITY_NONE)
         ls_log_write(&r->log, LS_INFO, "post-restore integrity check passed",
                      LS_ATTRS(LS_STR("replica", ls_storage_type(r->source.storage))));
-    print_result(r, &result, ls_mono_ns(&ls_clock_system) - start);
+}
+
+static ls_code restore(const request *r, ls_err *err) {
+    ls_restore_result result;
+    ls_restore_opts opts = r->opts;
+    ls_progress *progress;
+    const int64_t start = ls_mono_ns(&ls_clock_system);
+
+    ls_code rc = ls_progress_start(r->args->json, &progress, err);
+    if (rc != LS_OK)
+        return rc;
+    ls_progress_of(progress, &opts);
+    rc = ls_restore(r->source.storage, &opts, &result, err);
+    ls_progress_end(progress);
+    if (rc != LS_OK)
+        return none_is_fine(r, rc);
+    log_checked(r);
+    print_result(r, result.txid, start);
     return LS_OK;
+}
+
+/* ---- follow ---- */
+
+static ls_code start_follow(const request *r, ls_follow **f, ls_err *err) {
+    ls_follow_opts opts = {
+        .restore = r->opts, .interval_ns = r->args->follow_interval, .log = &r->log};
+    ls_progress *progress;
+
+    ls_code rc = ls_progress_start(r->args->json, &progress, err);
+    if (rc != LS_OK)
+        return rc;
+    ls_progress_of(progress, &opts.restore);
+    rc = ls_follow_new(r->source.storage, &opts, f, err);
+    ls_progress_end(progress);
+    return rc;
+}
+
+/* Does the output exist, so that nothing is restored? */
+static bool resumes(const request *r) {
+    struct stat st;
+
+    return !r->opts.force && stat(r->opts.output, &st) == 0 && st.st_size > 0;
+}
+
+static ls_code follow(const request *r, ls_err *err) {
+    const bool resumed = resumes(r);
+    ls_follow *f;
+    const int64_t start = ls_mono_ns(&ls_clock_system);
+
+    ls_code rc = start_follow(r, &f, err);
+    if (rc != LS_OK)
+        return none_is_fine(r, rc);
+    if (!resumed) {
+        log_checked(r);
+        print_result(r, ls_follow_txid(f), start);
+        (void)fflush(stdout);
+    }
+    rc = ls_follow_run(f, err);
+    ls_follow_free(f);
+    return rc;
 }
 
 static bool output_exists(const request *r) {
@@ -304,7 +371,9 @@ static ls_code carry_out(const ls_invocation *in, request *r, ls_err *err) {
     rc = check_bounds(r, err);
     if (rc != LS_OK)
         return rc;
-    return r->args->dry_run ? dry_run(r, in->pos[0], err) : restore(r, err);
+    if (r->args->dry_run)
+        return dry_run(r, in->pos[0], err);
+    return r->args->follow ? follow(r, err) : restore(r, err);
 }
 
 static ls_code run(const ls_invocation *in, ls_err *err) {
@@ -377,14 +446,15 @@ static const ls_option options[] = {
     {.name = "f",
      .type = LS_OPT_BOOL,
      .field = FIELD(follow),
-     .help = "Goes on applying changes after the restore.",
-     .later = true},
+     .help =
+         "Follows: goes on applying changes to the output until SIGINT or SIGTERM, while others "
+         "may read it. Where the output exists, it goes on from the TXID in PATH-txid."},
     {.name = "follow-interval",
-     .type = LS_OPT_STRING,
+     .type = LS_OPT_DURATION,
      .field = FIELD(follow_interval),
      .arg = "DURATION",
-     .help = "Pause between looks for changes with -f.",
-     .later = true},
+     .def = "1s",
+     .help = "Pause between looks for changes with -f."},
     LS_CONFIG_OPTIONS(restore_args, config),
     {0},
 };
@@ -397,16 +467,23 @@ const ls_command ls_cmd_restore = {
         "The restore command rebuilds a database from its replica: as of the newest "
         "transaction, of a given one, or of a moment. Nothing is printed on success.\n\n"
         "The database is written to PATH.tmp and renamed when it is complete and on the disk; "
-        "a failure leaves nothing behind.\n\n"
+        "a failure leaves nothing behind. On a terminal, standard error shows how far it is; "
+        "with -json it gets an object each second: {files_done, files, bytes_done, bytes, "
+        "pages_written, elapsed_ms, bytes_per_second, seconds_left}.\n\n"
+        "A followed database changes by whole transactions, under SQLite's own locks and "
+        "journal. Programs that read it should open it read-only, set a busy timeout, and not "
+        "set journal_mode. Nobody else may write to it: that is noticed, and it must be "
+        "restored again.\n\n"
         "Replicas that Litestream 0.3 wrote are restored too, from files: as of their end or, "
-        "with -timestamp, of a moment. They have no TXIDs. Where a replica holds both formats, "
-        "the newer one counts.",
+        "with -timestamp, of a moment. They have no TXIDs and cannot be followed. Where a replica "
+        "holds both formats, the newer one counts.",
     .options = options,
     .examples =
         (const char *const[]){"litestream restore /path/to/db",
                               "litestream restore -timestamp 2026-01-01T00:00:00Z /path/to/db",
                               "litestream restore -o /tmp/db file:///backup/db",
-                              "litestream restore -dry-run -o /tmp/db file:///backup/db", NULL},
+                              "litestream restore -dry-run -o /tmp/db file:///backup/db",
+                              "litestream restore -f -o /srv/copy.db file:///backup/db", NULL},
     .args_size = sizeof(restore_args),
     .run = run,
 };

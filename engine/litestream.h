@@ -2,7 +2,8 @@
  * liblitestream: everything that the programs of this package do, for programs that link it.
  *
  * Errors: base/error.h. A database and its log: db/db.h. Files of the format: ltx/. Stores:
- * backends/storage.h. Getting a database back: restore/restore.h. A whole daemon: store/store.h.
+ * backends/storage.h. Getting a database back: restore/restore.h; kept up with
+ * its replica: restore/follow.h. A whole daemon: store/store.h.
  * The library never prints, never exits and installs no signal handler outside ls_store_run.
  */
 #ifndef LITESTREAM_H
@@ -28,6 +29,7 @@
 #include "engine/ltx/merge.h"
 #include "engine/ltx/page.h"
 #include "engine/replica/replica.h"
+#include "engine/restore/follow.h"
 #include "engine/restore/points.h"
 #include "engine/restore/restore.h"
 #include "engine/restore/v3.h"

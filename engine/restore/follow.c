@@ -310,6 +310,7 @@ static ls_code first_image(void *arg, int fd, const char *name, const ls_restore
 static ls_code restore(ls_follow *f, ls_err *err) {
     ls_restore_opts opts = f->opts.restore;
     ls_restore_result result;
+    opts.ltx_only = true; /* v0.3 has no TXIDs to go on from */
     opts.ready = first_image;
     opts.ready_arg = f;
     ls_code code = remove_sidecar(f, err);

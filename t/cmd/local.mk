@@ -22,6 +22,10 @@ LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestr
 TAP_TESTS += $(LITESTREAM_TAP)
 EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 
+FOLLOW_TAP = t/cmd/follow.t t/cmd/progress.t
+TAP_TESTS += $(FOLLOW_TAP)
+EXTRA_DIST += $(FOLLOW_TAP)
+
 # Whole stories: an application, a daemon, and what a restore gives.
 REPLICATE_TAP = t/cmd/replicate_live.t t/cmd/replicate_restart.t
 TAP_TESTS += $(REPLICATE_TAP)
