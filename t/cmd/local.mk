@@ -27,7 +27,7 @@ TAP_TESTS += $(FOLLOW_TAP)
 EXTRA_DIST += $(FOLLOW_TAP)
 
 # Whole stories: an application, a daemon, and what a restore gives.
-REPLICATE_TAP = t/cmd/replicate_live.t t/cmd/replicate_restart.t
+REPLICATE_TAP = t/cmd/replicate_live.t t/cmd/replicate_restart.t t/cmd/replicate_reports.t
 TAP_TESTS += $(REPLICATE_TAP)
 EXTRA_DIST += $(REPLICATE_TAP)
 

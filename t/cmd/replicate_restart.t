@@ -61,7 +61,7 @@ def log_was_checkpointed():
         s.checkpoint(mode)
         again(s, "[T1 E-K] updates and a checkpoint, %s, meanwhile" % mode)
 
-        s = stopped()
+        s = stopped(kill=mode in ("PASSIVE", "TRUNCATE"))
         s.update(10)
         s.checkpoint(mode)
         s.update(1)
@@ -119,6 +119,34 @@ def rolled_back():
             cp(copy + "/a.db-wal", s.db + "-wal")
         s.open()
         again(s, "[T10 E-V] an older copy was put back, %s its log" % ("with" if wal else "without"))
+
+
+def same_end_over_another_past():
+    """The last transaction writes what it wrote before the older copies were put back; the one
+    before it does not."""
+    s = Site()
+    s.sql("CREATE TABLE flag(up)", "INSERT INTO flag VALUES (0)")
+    s.rows(10)
+    s.start()
+    copy = s.dir + "/copy"
+    os.mkdir(copy)
+    cp(s.db, copy)
+    cp(s.db + "-wal", copy)
+    s.update(1)
+    s.reaches()
+    s.sql("UPDATE flag SET up = 1")
+    s.caught_up()
+    s.stop()
+    s.close()
+    remove(s.db)
+    cp(copy + "/a.db", s.db)
+    cp(copy + "/a.db-wal", s.db + "-wal")
+    s.open()
+    s.update(1)
+    s.sql("UPDATE flag SET up = 1")
+    s.start()
+    s.check("[D-8] the same last transaction behind another past", fulls=2)
+    s.close()
 
 
 def other_database():
@@ -245,6 +273,6 @@ def vacuum_and_shrink():
 
 
 stories(nothing_happened, log_went_on, log_was_checkpointed, application_left, log_deleted,
-        rolled_back, other_database, journal_mode, page_size, local_files_lost, replica_lost,
+        rolled_back, same_end_over_another_past, other_database, journal_mode, page_size, local_files_lost, replica_lost,
         local_files_damaged, two_lineages, vacuum_and_shrink)
 tap.done()

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -276,6 +278,60 @@ static void page_threshold_restarts_the_log(void **state) {
     }
     assert_int_equal(fulls(f), 1);
     assert_int_equal(logged(f, "level=ERROR"), 0);
+}
+
+/* A writer that takes the write lock the moment it is free, half of the time. */
+typedef struct rival {
+    const char *path;
+    _Atomic bool stop;
+} rival;
+
+static int at_once(void *arg, int tries) {
+    (void)arg;
+    (void)tries;
+    return 1;
+}
+
+static void *rival_run(void *arg) {
+    rival *r = arg;
+    sqlite3 *h = app_open(r->path);
+    sqlite3_busy_handler(h, at_once, NULL);
+    const struct timespec pause = {.tv_nsec = 1000000};
+    while (!r->stop) {
+        sql(h, "BEGIN IMMEDIATE; INSERT INTO t(v) VALUES ('x')");
+        nanosleep(&pause, NULL);
+        sql(h, "COMMIT");
+        nanosleep(&pause, NULL);
+    }
+    sqlite3_close(h);
+    return NULL;
+}
+
+/* Trap 28: the checkpoint succeeds, and then a writer has the lock that the bump needs. */
+static void bump_meets_a_lock(void **state) {
+    fixture *f = *state;
+    f->log.level = LS_DEBUG;
+    f->opts.busy_timeout = 0;
+    f->opts.min_checkpoint_page_n = 10;
+    app_start(f, "PRAGMA synchronous=OFF");
+    db_start(f);
+    sync_all(f);
+    rival r = {.path = f->path};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, rival_run, &r), 0);
+    time_t end = time(NULL) + 20;
+    while (time(NULL) < end && logged(f, "bump litestream seq: database is locked") == 0) {
+        fake_mono += LS_SEC;
+        sync_all(f);
+        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+    }
+    r.stop = true;
+    pthread_join(thread, NULL);
+    sync_all(f);
+    check_image(f, 1);
+    assert_int_not_equal(logged(f, "bump litestream seq: database is locked"), 0);
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+    assert_int_equal(fulls(f), 1);
 }
 
 static void reader_of_the_application_holds_the_log(void **state) {
@@ -862,6 +918,7 @@ int main(void) {
         T(uncommitted_frames_never_leave),
         T(checkpoints_of_others_do_not_break_the_chain),
         T(page_threshold_restarts_the_log),
+        T(bump_meets_a_lock),
         T(reader_of_the_application_holds_the_log),
         T(big_log_file_is_truncated),
         T(time_checkpoints_only_after_a_change),
