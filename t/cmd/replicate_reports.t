@@ -186,16 +186,14 @@ def local_file_is_lost():
     s.start()
     s.rows(2)
     s.reaches()
-    os.rename(s.root, s.root + ".away")
-    tap.write(s.root, b"in the way")
+    s.block()
     for _ in range(3):
         n = len(s.local())
         s.rows(1)
         tap.wait_for(lambda: len(s.local()) > n)
     lost = s.local()[-2]
     os.unlink(s.dir + META + "/ltx/0/%016x-%016x.ltx" % (lost, lost))
-    os.unlink(s.root)
-    os.rename(s.root + ".away", s.root)
+    s.unblock()
     s.rows(1)
     s.check("[#1458] a local file is lost before its upload", errors=None)
     s.close()
@@ -450,16 +448,14 @@ def stops_of_many():
     s.start()
     tap.wait_for(lambda: all(other.stored() for other in more))
     for other in more:
-        os.rename(other.root, other.root + ".away")
-        tap.write(other.root, b"in the way")
+        other.block()
         other.rows(1)
     start = time.monotonic()
     rc = s.stop()
     took = time.monotonic() - start
     tap.ok(rc == 1 and took < 3.5, "[T35] four databases that cannot be uploaded end together", took)
     for other in more:
-        os.unlink(other.root)
-        os.rename(other.root + ".away", other.root)
+        other.unblock()
     s.start()
     tap.ok(tap.wait_for(lambda: all(other.quick_difference() == "" for other in more)),
            "[T35] and arrive after the next start", s.tail())

@@ -237,6 +237,15 @@ class Site:
             return []
         return sorted(int(n[17:33], 16) for n in names if n.endswith(".ltx"))
 
+    def block(self):
+        """The store cannot be reached any more."""
+        os.rename(self.root, self.root + ".away")
+        tap.write(self.root, b"in the way")
+
+    def unblock(self):
+        os.unlink(self.root)
+        os.rename(self.root + ".away", self.root)
+
     # ---- what a restore gives ----
 
     def restore(self, txid=None):

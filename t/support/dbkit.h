@@ -52,6 +52,20 @@ static inline void add_rows(sqlite3 *h, int n) {
     }
 }
 
+/* How often a text stands in a file, a log of at most 16 MiB. */
+static inline int count_in(const char *path, const char *text) {
+    ls_err err = LS_ERR_INIT;
+    char *data;
+    size_t len;
+    int n = 0;
+    must(ls_read_file(path, 16 << 20, &data, &len, &err), &err);
+    for (const char *p = data; (p = strstr(p, text)) != NULL; p++) {
+        n++;
+    }
+    free(data);
+    return n;
+}
+
 /* ---- The image of a replica ---- */
 
 typedef struct image {

@@ -87,18 +87,7 @@ static ls_db_sync_result sync_all(fixture *f) {
 }
 
 /* How often the log says text. */
-static int logged(fixture *f, const char *text) {
-    char *data;
-    size_t len;
-    ls_err err = LS_ERR_INIT;
-    must(ls_read_file(f->log_path, 16 << 20, &data, &len, &err), &err);
-    int n = 0;
-    for (const char *p = data; (p = strstr(p, text)) != NULL; p++) {
-        n++;
-    }
-    free(data);
-    return n;
-}
+static int logged(const fixture *f, const char *text) { return count_in(f->log_path, text); }
 
 static int fulls(fixture *f) { return logged(f, "msg=\"full snapshot\""); }
 

@@ -3,6 +3,7 @@
  */
 #include "t/engine/ltx/support.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -60,4 +61,14 @@ ls_code verify_blob(blob b, ls_ltx_summary *sum, ls_err *err) {
 void must(ls_code rc, const ls_err *err) {
     if (rc != LS_OK)
         fail_msg("%s: %s", ls_code_name(rc), err->msg);
+}
+
+size_t open_files(void) {
+    size_t n = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while (readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n;
 }

@@ -37,6 +37,9 @@ void fill_page(uint8_t *page, uint32_t page_size, uint64_t seed);
 /* Next of a fixed sequence of pseudo-random numbers. */
 uint64_t next_random(uint64_t *state);
 
+/* How many descriptors this process has open. */
+size_t open_files(void);
+
 /* ls_ltx_verify of bytes in memory. */
 ls_code verify_blob(blob b, ls_ltx_summary *sum, ls_err *err);
 

@@ -4,7 +4,6 @@
  */
 #include "t/engine/ltx/support.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -237,16 +236,6 @@ static void test_growth(void **state) {
 }
 
 /* ---- a long index ---- */
-
-static size_t open_files(void) {
-    size_t n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    assert_non_null(dir);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
-}
 
 /* Counts and forgets. */
 typedef struct null_writer {

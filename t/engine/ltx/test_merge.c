@@ -4,7 +4,6 @@
  */
 #include "t/engine/ltx/support.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,16 +50,6 @@ static ls_code input_open(void *arg, size_t i, ls_reader **in, ls_err *err) {
     r->step.base.close = input_close;
     *in = &r->step.base;
     return LS_OK;
-}
-
-static size_t open_files(void) {
-    size_t n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    assert_non_null(dir);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
 }
 
 /* Merges; everything that was opened must be closed after it. */

@@ -221,18 +221,7 @@ static bool exists(char *path) {
     return yes;
 }
 
-static int logged(const fixture *f, const char *text) {
-    ls_err err = LS_ERR_INIT;
-    char *data;
-    size_t len;
-    int n = 0;
-    must(ls_read_file(f->log_path, 16 << 20, &data, &len, &err), &err);
-    for (const char *p = data; (p = strstr(p, text)) != NULL; p++) {
-        n++;
-    }
-    free(data);
-    return n;
-}
+static int logged(const fixture *f, const char *text) { return count_in(f->log_path, text); }
 
 static int fulls(const fixture *f) { return logged(f, "msg=\"full snapshot\""); }
 

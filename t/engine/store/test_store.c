@@ -93,18 +93,7 @@ static void await_(fixture *f, condition holds, const void *arg, const char *wha
 }
 #define await(f, holds, arg) await_(f, holds, arg, #holds "(" #arg ")")
 
-static int logged(const fixture *f, const char *text) {
-    ls_err err = LS_ERR_INIT;
-    char *data;
-    size_t len;
-    int n = 0;
-    must(ls_read_file(f->log_path, 16 << 20, &data, &len, &err), &err);
-    for (const char *p = data; (p = strstr(p, text)) != NULL; p++) {
-        n++;
-    }
-    free(data);
-    return n;
-}
+static int logged(const fixture *f, const char *text) { return count_in(f->log_path, text); }
 
 static bool is_logged(fixture *f, const void *text) { return logged(f, text) > 0; }
 
