@@ -243,6 +243,7 @@ static void upload_done(ls_entry *e, ls_lane *lane) {
         note_success(e, &e->remote_trouble, "replica sync recovered");
     } else if (lane->rc == LS_EDIVERGED) {
         e->diverged = true;
+        e->remote_trouble.logged = 0; /* told at once, whatever was told before: uploads end here */
         remote_failed(e, lane);
     } else if (!ls_replica_checked(e->replica)) {
         compare_again(e, lane);

@@ -211,7 +211,7 @@ def two_on_one_replica():
     def named():
         a.rows(1)
         b.rows(1)
-        return "another writer" in a.text() + b.text() or "other content" in a.text() + b.text()
+        return "with other contents" in a.text() + b.text()
 
     tap.ok(tap.wait_for(named, 20), "[#224 two writers] two databases on one replica: one stops",
            a.tail() + "\n" + b.tail())
@@ -267,8 +267,8 @@ def lock_page():
     """The page at 1 GiB, which SQLite never uses, is crossed while litestream runs."""
     name = "[T39] the database grows past the lock page: continues"
     space = os.statvfs(tempfile.gettempdir())
-    if space.f_bavail * space.f_frsize < 6 << 30:
-        tap.skip(name, "less than 6 GiB free")
+    if space.f_bavail * space.f_frsize < 3 << 30:
+        tap.skip(name, "less than 3 GiB free")
         return
     s = Site(create=False, interval="100ms")
     s.open()

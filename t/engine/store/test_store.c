@@ -673,6 +673,28 @@ static void other_writer_stops_uploads_loudly(void **state) {
     assert_int_equal(logged(f, "msg=\"monitor error\""), 1);
 }
 
+/* Another trouble was logged just before. */
+static void other_writer_is_told_behind_other_trouble(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    ls_txid next = uploaded(f) + 1;
+    char name[LS_LTX_NAME_SIZE];
+    char *path = ls_asprintf("%s/ltx/0/%s", f->root, ls_ltx_name_format(next, next, name));
+    char *tmp = ls_asprintf("%s.tmp", path);
+    assert_int_equal(mkdir(tmp, 0700), 0);
+    add_rows(f->app, 1);
+    await(f, is_logged, "msg=\"monitor error\"");
+    put_file(path, "not ours", 8);
+    assert_int_equal(rmdir(tmp), 0);
+    await(f, is_logged, "with other contents");
+    assert_int_equal(stop(f), LS_EDIVERGED);
+    free(path);
+    free(tmp);
+}
+
 /* ---- The end ---- */
 
 static void last_sync_takes_what_is_left(void **state) {
@@ -863,6 +885,7 @@ int main(void) {
         STORY(replica_emptied_while_running),
         STORY(meta_directory_lost),
         STORY(other_writer_stops_uploads_loudly),
+        STORY(other_writer_is_told_behind_other_trouble),
         STORY(last_sync_takes_what_is_left),
         STORY(last_sync_is_tried_until_its_timeout),
         STORY(last_sync_succeeds_in_the_end),
