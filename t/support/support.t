@@ -68,7 +68,7 @@ for name, sql, what in (
          "a commit was changed")):
     r = chaos("check", path(copy_with(name, *sql)))
     tap.ok(r.returncode == 1 and b"chaos: check: " in r.stderr, "check fails when " + what, r)
-r = chaos("run", path("other.db"), "--seed", "8", "--duration", "0.5", "--rate", "100")
+r = chaos("run", path("other.db"), "--seed", "8", "--duration", "3", "--rate", "100")
 tap.equal(r.returncode, 0, "another database")
 r = chaos("check", path("other.db"), "--source", path("a.db"))
 tap.ok(r.returncode == 1 and b"is not the source's" in r.stderr, "check fails on no prefix", r)
