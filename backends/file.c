@@ -82,7 +82,7 @@ static void range_close(ls_reader *r) {
 
 /* O_NONBLOCK: a fifo by that name must not hang the caller. what: "ltx file" or "file". */
 static ls_code open_regular(const char *path, const char *what, int *fd, ls_err *err) {
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *fd = ls_open(path, O_RDONLY | O_NONBLOCK, 0);
     if (*fd < 0) {
         return ls_fail_errno(err, errno, "open %s %s", what, path);
     }
@@ -285,7 +285,7 @@ static ls_code look_at(int fd, const char *path, put_job *job, ls_err *err) {
 
 static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
                              bool exclusive, ls_ltx_info *out, ls_err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0) {
         return ls_fail_errno(err, errno, "open %s", path);
     }
@@ -338,7 +338,7 @@ static int link_to(const char *from, const char *to, bool exclusive) {
 static ls_code link_durably(int fd, const char *from, const char *to, bool exclusive, bool *linked,
                             ls_err *err) {
     *linked = false;
-    if (fsync(fd) != 0) {
+    if (ls_fsync(fd) != 0) {
         return ls_fail_errno(err, errno, "fsync %s", from);
     }
     if (link_to(from, to, exclusive) == 0) {

@@ -70,7 +70,7 @@ static ls_code walk_entries(walk *w, DIR *d, ls_err *err) {
 }
 
 static ls_code walk_folder(walk *w, int parent, const char *name, ls_err *err) {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = ls_openat(parent, name, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR
                    ? LS_OK
@@ -91,7 +91,7 @@ ls_code ls_file_each_object(const char *root, const char *folder, ls_object_fn f
                             ls_err *err) {
     walk w = {.fn = fn, .arg = arg};
     (void)snprintf(w.key, sizeof w.key, "%s", folder);
-    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = ls_open(root, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0) {
         return errno == ENOENT ? LS_OK : ls_fail_errno(err, errno, "open folder %s", root);
     }

@@ -52,7 +52,7 @@ ls_code ls_storage_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bo
 
 static ls_code put_through_stream(ls_storage *s, const ls_ltx_info *file, const char *path,
                                   bool exclusive, ls_ltx_info *out, ls_err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0) {
         return ls_fail_errno(err, errno, "open %s", path);
     }

@@ -20,13 +20,13 @@ static ls_code done(ls_atomic *a, ls_code code) {
 /* A new inode each time: what a crash left may be a second link to a finished file, which opening
  * with O_TRUNC would empty. O_EXCL follows no link. */
 static int open_tmp(const char *tmp, mode_t mode) {
-    const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(tmp, flags, mode);
-    for (int tries = 0; fd < 0 && (errno == EINTR || errno == EEXIST) && tries < 8; tries++) {
-        if (errno == EEXIST && unlink(tmp) != 0 && errno != ENOENT) {
+    const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+    int fd = ls_open(tmp, flags, mode);
+    for (int tries = 0; fd < 0 && errno == EEXIST && tries < 8; tries++) {
+        if (unlink(tmp) != 0 && errno != ENOENT) {
             return -1;
         }
-        fd = open(tmp, flags, mode);
+        fd = ls_open(tmp, flags, mode);
     }
     return fd;
 }
@@ -87,7 +87,7 @@ static ls_code flush(const ls_atomic *a, int64_t mtime_ms, ls_err *err) {
     if (code != LS_OK) {
         return code;
     }
-    if (fsync(a->fd) != 0) {
+    if (ls_fsync(a->fd) != 0) {
         return ls_fail_errno(err, errno, "fsync %s", a->tmp);
     }
     if (replaced(a)) {

@@ -21,16 +21,36 @@
 #define CHUNK (256 * 1024)
 #define TREE_DEPTH_MAX 64 /* each level holds a descriptor */
 
-/* ---- fsync of folders ---- */
+/* ---- open and fsync ---- */
+
+int ls_openat(int dir_fd, const char *path, int flags, mode_t mode) {
+    int fd;
+    do {
+        fd = openat(dir_fd, path, flags | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+int ls_open(const char *path, int flags, mode_t mode) {
+    return ls_openat(AT_FDCWD, path, flags, mode);
+}
+
+int ls_fsync(int fd) {
+    int rc;
+    do {
+        rc = fsync(fd);
+    } while (rc != 0 && errno == EINTR);
+    return rc;
+}
 
 ls_code ls_fsync_dir(const char *path, ls_err *err) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0) {
         return ls_fail_errno(err, errno, "open %s", path);
     }
     ls_code code = LS_OK;
     /* EINVAL: a file system that has no fsync of folders and keeps them in order itself. */
-    if (fsync(fd) != 0 && errno != EINVAL && errno != EOPNOTSUPP) {
+    if (ls_fsync(fd) != 0 && errno != EINVAL && errno != EOPNOTSUPP) {
         code = ls_fail_errno(err, errno, "fsync %s", path);
     }
     (void)close(fd);
@@ -132,7 +152,7 @@ static ls_code read_to_end(int fd, ls_buf *b, const char *path, ls_err *err) {
 ls_code ls_read_file(const char *path, size_t max, char **data, size_t *len, ls_err *err) {
     *data = NULL;
     *len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0) {
         return ls_fail_errno(err, errno, "open %s", path);
     }
@@ -255,7 +275,7 @@ static ls_code empty_dir(int dir_fd, const char *name, const char *path, int dep
         return ls_fail(err, LS_ELIMIT, "remove %s: more than %d folders deep", path,
                        TREE_DEPTH_MAX);
     }
-    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = ls_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
         int saved = errno;

@@ -34,6 +34,12 @@ LS_MUST ls_code ls_perm_of_db(const char *db_path, ls_perm *perm, ls_err *err);
  * folders are made durable (fsync of the parent). An existing folder is left as it is. */
 LS_MUST ls_code ls_mkdirs(const char *path, const ls_perm *perm, ls_err *err);
 
+/* open(2) and openat(2) with O_CLOEXEC, and fsync(2), again after a signal (file systems of a
+ * network or of user space are interrupted by one). -1 with errno set. */
+LS_MUST int ls_open(const char *path, int flags, mode_t mode);
+LS_MUST int ls_openat(int dir_fd, const char *path, int flags, mode_t mode);
+LS_MUST int ls_fsync(int fd);
+
 /* fsync of a folder, so that a rename in it survives power loss. */
 LS_MUST ls_code ls_fsync_dir(const char *path, ls_err *err);
 

@@ -58,7 +58,7 @@ static bool is_dir(const char *path) {
 }
 
 static ls_code finish_dir(const char *path, const ls_perm *perm, ls_err *err) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = ls_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd < 0) {
         return ls_fail_errno(err, errno, "open %s", path);
     }

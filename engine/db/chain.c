@@ -138,7 +138,7 @@ static ls_code chain_prove(ls_db *db, const char *path, const ls_ltx_header *fil
     code = follow(db, &hdr, file, &begin, &end, &same, err);
     same = same && same_past(file, &end);
     if (code == LS_OK && same) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        int fd = ls_open(path, O_RDONLY, 0);
         ls_reader *in = fd >= 0 ? ls_fd_reader_new(fd, true, path) : NULL;
         code = in != NULL ? compare_range(db, &hdr, in, &begin, &end, &same, err)
                           : ls_fail_errno(err, errno, "open %s", path);

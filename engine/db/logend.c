@@ -19,7 +19,7 @@
 ls_code ls_db_log_index(ls_db *db, ls_wal_index *index, ls_err *err) {
     *index = (ls_wal_index){0};
     if (db->index_fd < 0) {
-        db->index_fd = open(db->shm_path, O_RDONLY | O_CLOEXEC);
+        db->index_fd = ls_open(db->shm_path, O_RDONLY, 0);
         if (db->index_fd < 0) {
             return ls_fail_errno(err, errno, "open %s", db->shm_path);
         }

@@ -170,7 +170,7 @@ static ls_code copy_from(ls_db *db, ls_reader *in, ls_txid txid, ls_err *err) {
 
 ls_code ls_db_copy_snapshot(ls_db *db, ls_txid txid, ls_err *err) {
     char *path = ls_db_ltx_path(db, LS_LTX_LEVEL_SNAPSHOT, 1, txid);
-    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = path != NULL ? ls_open(path, O_RDONLY, 0) : -1;
     ls_code code;
     if (fd < 0) {
         code = path != NULL ? ls_fail_errno(err, errno, "open %s", path)

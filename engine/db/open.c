@@ -66,7 +66,7 @@ void ls_db_close(ls_db *db) {
  * just made it: taking its first page would fix a page size that it has yet to choose). */
 static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
     *missing = false;
-    db->db_fd = open(db->path, O_RDONLY | O_CLOEXEC);
+    db->db_fd = ls_open(db->path, O_RDONLY, 0);
     if (db->db_fd < 0) {
         *missing = errno == ENOENT || errno == ENOTDIR;
         return *missing ? LS_OK : ls_fail_errno(err, errno, "open %s", db->path);
@@ -143,7 +143,7 @@ static ls_code take_wal_path(ls_db *db, sqlite3 *h, ls_err *err) {
 /* Opens our descriptor of the log unless it is; wal_fd stays -1 where there is no log. */
 static ls_code open_wal(ls_db *db, ls_err *err) {
     if (db->wal_fd < 0) {
-        db->wal_fd = open(db->wal_path, O_RDONLY | O_CLOEXEC);
+        db->wal_fd = ls_open(db->wal_path, O_RDONLY, 0);
         if (db->wal_fd < 0 && errno != ENOENT) {
             return ls_fail_errno(err, errno, "open %s", db->wal_path);
         }

@@ -337,7 +337,7 @@ static ls_code change_db(const pass *seen, const target *t, int fd, const char *
         return ls_fail_errno(err, errno, "truncate database");
     if ((p.header.flags & LS_LTX_FLAG_NO_CHECKSUM) == 0)
         rc = check_sum(t, p.header.page_size, "post-apply", p.trailer.post_apply, err);
-    if (rc == LS_OK && fsync(t->fd) != 0)
+    if (rc == LS_OK && ls_fsync(t->fd) != 0)
         rc = ls_fail_errno(err, errno, "fsync database");
     return rc;
 }
@@ -360,7 +360,7 @@ static ls_code apply_fd(int db_fd, int fd, const char *path, ls_txid *prev_max, 
 }
 
 ls_code ls_ltx_apply(int db_fd, const char *path, ls_txid *prev_max, ls_err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0)
         return ls_fail_errno(err, errno, "open %s", path);
     ls_code rc = apply_fd(db_fd, fd, path, prev_max, err);

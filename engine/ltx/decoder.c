@@ -376,7 +376,7 @@ ls_code ls_ltx_verify(ls_reader *in, ls_ltx_summary *sum, ls_err *err) {
 
 ls_code ls_ltx_verify_path(const char *path, ls_ltx_summary *sum, ls_err *err) {
     *sum = (ls_ltx_summary){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0)
         return ls_fail_errno(err, errno, "open %s", path);
     ls_reader *in = ls_fd_reader_new(fd, true, path);

@@ -34,7 +34,7 @@ ls_code ls_ltx_tmp_open(const char *dir, int *fd, ls_err *err) {
         dir = getenv("TMPDIR");
     if (dir == NULL || *dir == '\0')
         dir = "/tmp";
-    *fd = open(dir, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    *fd = ls_open(dir, O_TMPFILE | O_EXCL | O_RDWR, 0600);
     if (*fd < 0)
         *fd = open_and_unlink(dir);
     if (*fd < 0)

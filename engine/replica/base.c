@@ -112,7 +112,7 @@ ls_code ls_replica_make_base(const ls_replica *r, ls_txid txid, ls_err *err) {
         rc = ls_fail(err, LS_ENOMEM, "snapshot of a level-0 file");
         goto done;
     }
-    int fd = open(from, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(from, O_RDONLY, 0);
     if (fd < 0) {
         rc = ls_fail_errno(err, errno, "open %s", from);
         goto done;

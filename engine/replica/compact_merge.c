@@ -81,7 +81,7 @@ static ls_code open_local(const inputs *in, const ls_ltx_info *f, int *fd, char 
         return rc;
     }
     struct stat st;
-    *fd = open(*path, O_RDONLY | O_CLOEXEC);
+    *fd = ls_open(*path, O_RDONLY, 0);
     if (*fd >= 0 && (fstat(*fd, &st) != 0 || (uint64_t)st.st_size != f->size)) {
         (void)close(*fd);
         *fd = -1;

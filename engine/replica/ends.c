@@ -89,7 +89,7 @@ static ls_code ends_of_fd(int fd, const char *path, const ls_ltx_info *file, ls_
 
 ls_code ls_ends_path(const char *path, const ls_ltx_info *file, ls_ends *ends,
                      ls_ltx_header *header, ls_err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0) {
         return ls_fail_errno(err, errno, "open %s", path);
     }
@@ -161,7 +161,7 @@ ls_code ls_local_is_full(const ls_db *db, ls_txid txid, bool *full, ls_err *err)
     ls_ends ends = {0};
     ls_ltx_header header = {0};
     uint32_t pages = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0) {
         rc = ls_fail_errno(err, errno, "open %s", path);
     } else {

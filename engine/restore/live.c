@@ -3,6 +3,7 @@
 
 #include "engine/restore/journal.h"
 
+#include "engine/base/file.h"
 #include "engine/ltx/bytes.h"
 #include "engine/ltx/dbfile.h"
 
@@ -177,7 +178,7 @@ static int lock(ls_live *l, int level) {
 /* Does a journal lie there that a crash left? Only in RESERVED: otherwise it may be a live one. */
 static ls_code journal_is_hot(const ls_live *l, bool *hot, ls_err *err) {
     *hot = false;
-    int fd = open(l->journal, O_RDONLY | O_CLOEXEC);
+    int fd = ls_open(l->journal, O_RDONLY, 0);
     if (fd < 0) {
         return errno == ENOENT ? LS_OK : ls_fail_errno(err, errno, "open %s", l->journal);
     }

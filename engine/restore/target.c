@@ -179,7 +179,7 @@ static ls_code remove_sidecars(const ls_target *t, ls_err *err) {
 }
 
 ls_code ls_target_commit(ls_target *t, ls_err *err) {
-    if (fsync(t->out.fd) != 0) {
+    if (ls_fsync(t->out.fd) != 0) {
         return ls_fail_errno(err, errno, "fsync %s", t->out.tmp);
     }
     ls_code code = check_again(t, err);

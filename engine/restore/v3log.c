@@ -45,7 +45,7 @@ ls_code ls_v3_log_init(ls_v3_log *log, const char *path, ls_err *err) {
 }
 
 ls_code ls_v3_log_begin(ls_v3_log *log, ls_err *err) {
-    log->fd = open(log->wal, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    log->fd = ls_open(log->wal, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     return log->fd >= 0 ? LS_OK : ls_fail_errno(err, errno, "create %s", log->wal);
 }
 
