@@ -156,5 +156,8 @@ ls_code ls_atomic_commit(ls_atomic *a, bool exclusive, int64_t mtime_ms, ls_err 
     }
     a->active = false;
     code = ls_fsync_parent(a->path, err);
+    if (code != LS_OK && exclusive) {
+        (void)unlink(a->path); /* it is not known to stay, and nobody was told of it */
+    }
     return done(a, code);
 }

@@ -57,8 +57,10 @@ typedef struct ls_atomic {
 LS_MUST ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *perm, ls_err *err);
 
 /* fsync, rename to the final name, fsync of the folder. With exclusive an existing file is not
- * replaced: LS_EEXISTS. mtime_ms >= 0 sets the modification time (ms since 1970) first. After
- * either outcome the ls_atomic is done and the temporary file is gone. */
+ * replaced (LS_EEXISTS), and after an error there is none. Otherwise the error of the last step
+ * leaves the new file, whole, under a name that a power loss may take from it. mtime_ms >= 0 sets
+ * the modification time (ms since 1970) first. After either outcome the ls_atomic is done and the
+ * temporary file is gone. */
 LS_MUST ls_code ls_atomic_commit(ls_atomic *a, bool exclusive, int64_t mtime_ms, ls_err *err);
 
 /* Gives up: closes and unlinks the temporary file. No-op when not active. */
