@@ -67,15 +67,24 @@ static ls_code finish_dir(const char *path, const ls_perm *perm, ls_err *err) {
     return code == LS_OK ? ls_fsync_parent(path, err) : code;
 }
 
+/* A new folder that is not all it should be is removed: the next try would take it as it is. */
+static ls_code finish_new_dir(const char *path, const ls_perm *perm, ls_err *err) {
+    /* A umask may have taken the right to open it. */
+    ls_code code = chmod(path, 0700) == 0 ? finish_dir(path, perm, err)
+                                          : ls_fail_errno(err, errno, "create folder %s", path);
+    if (code != LS_OK) {
+        (void)rmdir(path);
+    }
+    return code;
+}
+
 /* Makes one folder unless it is there; its parent is. */
 static ls_code make_dir(const char *path, const ls_perm *perm, ls_err *err) {
     if (is_dir(path)) {
         return LS_OK;
     }
     if (mkdir(path, 0700) == 0) {
-        /* A umask may have taken the right to open it. */
-        return chmod(path, 0700) == 0 ? finish_dir(path, perm, err)
-                                      : ls_fail_errno(err, errno, "create folder %s", path);
+        return finish_new_dir(path, perm, err);
     }
     int saved = errno;
     if (saved == EEXIST && is_dir(path)) { /* somebody else was faster */
