@@ -95,6 +95,9 @@ ls_code ls_fail_errno(ls_err *err, int errnum, const char *fmt, ...) {
     if (n < 0 || (size_t)n >= sizeof err->msg - len) {
         trim_partial_utf8(err->msg);
     }
+    if (errnum == EMFILE || errnum == ENFILE) {
+        return ls_hint(err, "raise the limit of open files (ulimit -n, LimitNOFILE= of a service)");
+    }
     return err->code;
 }
 

@@ -4,4 +4,5 @@ nobase_pkginclude_HEADERS += engine/base/buf.h engine/base/cancel.h engine/base/
 liblitestream_la_SOURCES += engine/base/atomic.c engine/base/buf.c engine/base/cancel.c \
 	engine/base/clock.c engine/base/error.c engine/base/file.c engine/base/io.c \
 	engine/base/log.c engine/base/path.c engine/base/perm.c engine/base/perm.h \
-	engine/base/pool.c engine/base/quote.c engine/base/text.c
+	engine/base/pool.c engine/base/quote.c engine/base/sqlite.c \
+	engine/base/sqlite.h engine/base/text.c

@@ -1,39 +1,35 @@
 /* SQLite handles: how each is set up, the read transaction, the barrier and the sequence bump. */
 #include "engine/db/internal.h"
 
+#include "engine/base/sqlite.h"
 #include "engine/base/text.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Pages of cache a handle may keep, in KiB: R, W and B touch a handful of pages. */
 #define CACHE_SQL "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-64"
 
-static ls_code code_of(int rc) {
-    switch (rc & 0xff) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return LS_EBUSY;
-    case SQLITE_NOMEM:
-        return LS_ENOMEM;
-    case SQLITE_FULL:
-        return LS_EFULL;
-    case SQLITE_NOTADB:
-        return LS_ENOTDB;
-    case SQLITE_CORRUPT:
-        return LS_ECORRUPT;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_CANTOPEN:
-        return LS_EPERM;
-    default:
-        return LS_ESQLITE;
-    }
+/* May database and log be written, as far as their modes say? */
+static bool may_write(sqlite3 *h) {
+    const char *path = sqlite3_db_filename(h, "main");
+    const char *wal = path != NULL ? sqlite3_filename_wal(path) : NULL;
+    return wal != NULL && access(path, W_OK) == 0 && (access(wal, W_OK) == 0 || errno == ENOENT);
+}
+
+/* SQLite opens for reading what it cannot open for writing, whatever kept it from that. */
+static ls_code fail_readonly(ls_err *err, const char *what) {
+    ls_fail(err, LS_EIO, "%s: SQLite could open the database or its log for reading only", what);
+    return ls_hint(err, "their modes allow more: is the disk full, or are too many files open "
+                        "(ulimit -n)?");
 }
 
 ls_code ls_db_conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what) {
-    const char *text = h != NULL ? sqlite3_errmsg(h) : sqlite3_errstr(rc);
-    ls_code code = ls_fail(err, code_of(rc), "%s: %s (%d)", what, text, rc);
+    if ((rc & 0xff) == SQLITE_READONLY && h != NULL && may_write(h)) {
+        return fail_readonly(err, what);
+    }
+    ls_code code = ls_fail_sqlite(err, h, rc, what);
     if (code == LS_EPERM) {
         code = ls_hint(err, "litestream writes beside the database (-wal, -shm) and into it (two "
                             "small tables): check the rights on the file and its folder");
@@ -81,6 +77,9 @@ ls_code ls_db_conn_open(ls_db *db, sqlite3 **out, ls_err *err) {
     sqlite3 *h = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     int rc = sqlite3_open_v2(db->path, &h, flags, NULL);
+    if (rc == SQLITE_OK && sqlite3_db_readonly(h, "main") == 1) {
+        rc = SQLITE_READONLY;
+    }
     ls_code code =
         rc == SQLITE_OK ? conn_setup(db, h, err) : ls_db_conn_fail(err, h, rc, "open database");
     if (code != LS_OK) {
@@ -137,11 +136,20 @@ ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err) {
     return open_once(db, &db->w, out, err);
 }
 
+/* A handle that cannot write stays like that when others could: the next call opens a new one. */
+static void drop_readonly(sqlite3 **slot) {
+    if ((sqlite3_errcode(*slot) & 0xff) == SQLITE_READONLY) {
+        sqlite3_close_v2(*slot);
+        *slot = NULL;
+    }
+}
+
 ls_code ls_db_barrier_begin(ls_db *db, ls_err *err) {
     sqlite3 *b;
     ls_code code = open_once(db, &db->b, &b, err);
     if (code == LS_OK) {
         code = ls_db_conn_exec(b, "BEGIN IMMEDIATE", "hold writers back", err);
+        drop_readonly(&db->b);
     }
     db->barrier = code == LS_OK;
     return code;
@@ -160,8 +168,10 @@ ls_code ls_db_seq_bump(ls_db *db, ls_err *err) {
     if (code != LS_OK) {
         return code;
     }
-    return ls_db_conn_exec(w,
+    code = ls_db_conn_exec(w,
                            "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) "
                            "ON CONFLICT (id) DO UPDATE SET seq = seq + 1",
                            "bump litestream seq", err);
+    drop_readonly(&db->w);
+    return code;
 }

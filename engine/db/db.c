@@ -46,7 +46,7 @@ static ls_code take_paths(ls_db *db, const ls_db_opts *o, ls_err *err) {
     db->wal_path = ls_asprintf("%s-wal", o->path);
     db->meta_path = o->meta_path != NULL ? strdup(o->meta_path) : ls_db_default_meta_path(o->path);
     if (db->path == NULL || db->wal_path == NULL || db->meta_path == NULL) {
-        return ls_fail(err, LS_ENOMEM, "open %s", o->path);
+        return ls_fail(err, LS_ENOMEM, "take its paths");
     }
     return LS_OK;
 }
@@ -75,7 +75,7 @@ ls_code ls_db_new(const ls_db_opts *opts, ls_db **out, ls_err *err) {
     }
     if (code != LS_OK) {
         ls_db_free(db);
-        return code;
+        return ls_wrap(err, "open %s", opts->path);
     }
     db->opts.path = db->path;
     db->opts.meta_path = db->meta_path;

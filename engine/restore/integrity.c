@@ -2,6 +2,7 @@
 #include "engine/restore/integrity.h"
 
 #include "engine/base/buf.h"
+#include "engine/base/sqlite.h"
 
 #include <sqlite3.h>
 
@@ -30,16 +31,19 @@ static ls_code make_uri(ls_buf *uri, const char *path, ls_err *err) {
 
 static int stop_asked(void *cancel) { return ls_canceled(cancel); }
 
-static ls_code sqlite_failed(sqlite3 *db, int rc, const ls_cancel *cancel, ls_err *err) {
+static ls_code sqlite_failed(sqlite3 *db, int rc, const char *path, const ls_cancel *cancel,
+                             ls_err *err) {
     if (rc == SQLITE_INTERRUPT && ls_canceled(cancel)) {
         return ls_fail(err, LS_ECANCELED, "canceled");
     }
-    ls_code code = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? LS_ECORRUPT : LS_ESQLITE;
-    return ls_fail(err, code, "integrity check failed: %s",
-                   db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+    if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
+        return ls_fail(err, LS_ECORRUPT, "integrity check failed: %s", sqlite3_errmsg(db));
+    }
+    return ls_fail_sqlite(err, db, rc, path);
 }
 
-static ls_code run_check(sqlite3 *db, ls_integrity mode, const ls_cancel *cancel, ls_err *err) {
+static ls_code run_check(sqlite3 *db, const char *path, ls_integrity mode, const ls_cancel *cancel,
+                         ls_err *err) {
     sqlite3_stmt *stmt = NULL;
     const char *sql =
         mode == LS_INTEGRITY_QUICK ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)";
@@ -49,7 +53,7 @@ static ls_code run_check(sqlite3 *db, ls_integrity mode, const ls_cancel *cancel
     }
     ls_code code = LS_OK;
     if (rc != SQLITE_ROW) {
-        code = sqlite_failed(db, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, cancel, err);
+        code = sqlite_failed(db, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, path, cancel, err);
     } else {
         const char *row = (const char *)sqlite3_column_text(stmt, 0);
         if (row == NULL || strcmp(row, "ok") != 0) {
@@ -71,13 +75,13 @@ ls_code ls_integrity_check(const char *path, ls_integrity mode, const ls_cancel 
         int rc =
             sqlite3_open_v2(ls_buf_str(&uri), &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
         if (rc != SQLITE_OK) {
-            code = sqlite_failed(db, rc, cancel, err);
+            code = sqlite_failed(db, rc, path, cancel, err);
         }
     }
     ls_buf_done(&uri);
     if (code == LS_OK) {
         sqlite3_progress_handler(db, STEPS, stop_asked, (void *)(uintptr_t)cancel);
-        code = run_check(db, mode, cancel, err);
+        code = run_check(db, path, mode, cancel, err);
     }
     (void)sqlite3_close(db);
     return code;

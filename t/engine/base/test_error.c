@@ -53,6 +53,8 @@ static void innermost_hint_wins(void **state) {
     assert_string_equal(ls_err_hint(&err), "inner 1");
     ls_fail(&err, LS_ECANCELED, "stopped");
     assert_string_equal(ls_err_hint(&err), "");
+    ls_fail_errno(&err, EMFILE, "open");
+    assert_non_null(strstr(ls_err_hint(&err), "ulimit -n"));
     ls_err_clear(&err);
     assert_int_equal(err.code, LS_OK);
     assert_string_equal(err.msg, "");
