@@ -36,8 +36,8 @@ static ls_code keep_reader(ls_db *db, ls_err *err) {
     db->successor = false;
     ls_log_write(db->opts.log, LS_WARN, "read transaction was lost",
                  LS_ATTRS(LS_STR("db", db->path)));
-    ls_db_read_end(db->r[db->cur]);
-    return ls_db_read_begin(db->r[db->cur], err);
+    ls_db_read_end(&db->r[db->cur]);
+    return ls_db_read_begin(db, &db->r[db->cur], err);
 }
 
 /* The log's salts are not the chain's. */

@@ -64,22 +64,19 @@ static void truncate_log(ls_db *db) {
 
 /* (a) */
 static ls_code hand_over(ls_db *db, bool *complete, ls_err *err) {
-    sqlite3 *next;
-    ls_code code = ls_db_other_reader(db, &next, err);
-    if (code == LS_OK) {
-        code = ls_db_read_begin(next, err);
-    }
+    sqlite3 **next = &db->r[1 - db->cur];
+    ls_code code = ls_db_read_begin(db, next, err);
     if (code != LS_OK) {
         return code;
     }
     bool before = db->successor;
     capture c;
     code = ls_db_capture_to_end(db, &c, err);
-    if (code != LS_OK || !c.proved || !db->pinned || !ls_db_read_held(next)) {
+    if (code != LS_OK || !c.proved || !db->pinned || !ls_db_read_held(*next)) {
         ls_db_read_end(next);
         return code;
     }
-    ls_db_read_end(db->r[db->cur]);
+    ls_db_read_end(&db->r[db->cur]);
     db->cur = 1 - db->cur;
     /* A restart seen since next began was its one; an older one was not. */
     db->successor = db->successor && !before;
@@ -93,12 +90,12 @@ static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
     if (code != LS_OK || !c.proved) {
         return code;
     }
-    sqlite3 *r = db->r[db->cur];
+    sqlite3 **r = &db->r[db->cur];
     db->pinned = false;
     ls_db_read_end(r);
     code = ls_db_passive(db, complete, err);
     ls_err again = LS_ERR_INIT;
-    if (ls_db_read_begin(r, &again) == LS_OK) {
+    if (ls_db_read_begin(db, r, &again) == LS_OK) {
         db->pinned = true;
         db->successor = false;
     } else if (code == LS_OK) {

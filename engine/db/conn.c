@@ -94,29 +94,6 @@ bool ls_db_read_held(sqlite3 *h) {
     return h != NULL && sqlite3_txn_state(h, "main") == SQLITE_TXN_READ;
 }
 
-/* schema_version reads page 1 and nothing else: the transaction begins without loading a schema. */
-ls_code ls_db_read_begin(sqlite3 *h, ls_err *err) {
-    ls_code code = ls_db_conn_exec(h, "BEGIN", "begin read transaction", err);
-    int64_t ignored;
-    if (code == LS_OK) {
-        code = ls_db_conn_int(h, "PRAGMA schema_version", &ignored, err);
-    }
-    if (code == LS_OK && !ls_db_read_held(h)) {
-        code = ls_fail(err, LS_ESQLITE, "begin read transaction: no transaction is open");
-    }
-    if (code != LS_OK) {
-        ls_db_read_end(h);
-        return ls_wrap(err, "hold the log");
-    }
-    return LS_OK;
-}
-
-void ls_db_read_end(sqlite3 *h) {
-    if (h != NULL && !sqlite3_get_autocommit(h)) {
-        (void)sqlite3_exec(h, "ROLLBACK", NULL, NULL, NULL);
-    }
-}
-
 static ls_code open_once(ls_db *db, sqlite3 **slot, sqlite3 **out, ls_err *err) {
     if (*slot == NULL) {
         ls_code code = ls_db_conn_open(db, slot, err);
@@ -128,8 +105,43 @@ static ls_code open_once(ls_db *db, sqlite3 **slot, sqlite3 **out, ls_err *err) 
     return LS_OK;
 }
 
-ls_code ls_db_other_reader(ls_db *db, sqlite3 **out, ls_err *err) {
-    return open_once(db, &db->r[1 - db->cur], out, err);
+/* schema_version reads page 1 and nothing else: the transaction begins without loading a schema. */
+static ls_code begin_and_read(sqlite3 *h, ls_err *err) {
+    ls_code code = ls_db_conn_exec(h, "BEGIN", "begin read transaction", err);
+    int64_t ignored;
+    if (code == LS_OK) {
+        code = ls_db_conn_int(h, "PRAGMA schema_version", &ignored, err);
+    }
+    if (code == LS_OK && !ls_db_read_held(h)) {
+        code = ls_fail(err, LS_ESQLITE, "begin read transaction: no transaction is open");
+    }
+    return code;
+}
+
+ls_code ls_db_read_begin(ls_db *db, sqlite3 **slot, ls_err *err) {
+    sqlite3 *h;
+    ls_code code = open_once(db, slot, &h, err);
+    if (code == LS_OK) {
+        code = begin_and_read(h, err);
+    }
+    if (code != LS_OK) {
+        ls_db_read_end(slot);
+        return ls_wrap(err, "hold the log");
+    }
+    return LS_OK;
+}
+
+/* ROLLBACK is a statement that takes memory. A lock that outlived it would keep the application
+ * from writing, so where it fails the handle is closed, which cannot fail. */
+void ls_db_read_end(sqlite3 **slot) {
+    if (*slot == NULL || sqlite3_get_autocommit(*slot)) {
+        return;
+    }
+    (void)sqlite3_exec(*slot, "ROLLBACK", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(*slot)) {
+        sqlite3_close_v2(*slot);
+        *slot = NULL;
+    }
 }
 
 ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err) {
@@ -157,7 +169,7 @@ ls_code ls_db_barrier_begin(ls_db *db, ls_err *err) {
 
 void ls_db_barrier_end(ls_db *db) {
     if (db->barrier) {
-        ls_db_read_end(db->b);
+        ls_db_read_end(&db->b);
         db->barrier = false;
     }
 }

@@ -58,12 +58,12 @@ static bool same_log(const ls_wal_header *a, const ls_wal_header *b) {
 /* Under the barrier: frames that the checksums do not reach are copied into the database file,
  * where their pages can be read. What is appended to the log follows from the index's checksums. */
 static ls_code copy_unreached(ls_db *db, moment *m, ls_err *err) {
-    sqlite3 *r = db->r[db->cur];
+    sqlite3 **r = &db->r[db->cur];
     bool complete = false;
     ls_db_read_end(r);
     ls_code code = ls_db_passive(db, &complete, err);
     ls_err again = LS_ERR_INIT;
-    if (ls_db_read_begin(r, &again) != LS_OK && code == LS_OK) {
+    if (ls_db_read_begin(db, r, &again) != LS_OK && code == LS_OK) {
         *err = again;
         code = again.code;
     }
@@ -109,10 +109,10 @@ static ls_code end_moment(ls_db *db, const ls_wal_header *before, const ls_wal_p
 /* Under the barrier: R anew, and where the log ends. */
 static ls_code begin_moment(ls_db *db, const ls_wal_header *before, const ls_wal_pos *ahead,
                             moment *m, ls_err *err) {
-    sqlite3 *r = db->r[db->cur];
+    sqlite3 **r = &db->r[db->cur];
     db->pinned = db->successor = false;
     ls_db_read_end(r);
-    ls_code code = ls_db_read_begin(r, err);
+    ls_code code = ls_db_read_begin(db, r, err);
     ls_wal_state state = LS_WAL_EMPTY;
     if (code == LS_OK) {
         code = ls_db_wal_header(db, &m->hdr, &state, err);

@@ -83,10 +83,11 @@ LS_MUST ls_code ls_db_conn_open(ls_db *db, sqlite3 **out, ls_err *err);
 LS_MUST ls_code ls_db_conn_exec(sqlite3 *h, const char *sql, const char *what, ls_err *err);
 LS_MUST ls_code ls_db_conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err);
 LS_MUST ls_code ls_db_conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what);
-LS_MUST ls_code ls_db_read_begin(sqlite3 *h, ls_err *err);
-void ls_db_read_end(sqlite3 *h);
+/* Opens the handle where *slot is NULL. */
+LS_MUST ls_code ls_db_read_begin(ls_db *db, sqlite3 **slot, ls_err *err);
+/* Ends whatever transaction the handle has; *slot is NULL after it where only closing did. */
+void ls_db_read_end(sqlite3 **slot);
 bool ls_db_read_held(sqlite3 *h);
-LS_MUST ls_code ls_db_other_reader(ls_db *db, sqlite3 **out, ls_err *err);
 LS_MUST ls_code ls_db_barrier_begin(ls_db *db, ls_err *err);
 void ls_db_barrier_end(ls_db *db);
 LS_MUST ls_code ls_db_seq_bump(ls_db *db, ls_err *err);

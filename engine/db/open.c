@@ -46,7 +46,7 @@ void ls_db_close(ls_db *db) {
     close_without_copying(db);
     ls_db_barrier_end(db);
     for (int i = 0; i < 2; i++) {
-        ls_db_read_end(db->r[i]);
+        ls_db_read_end(&db->r[i]);
     }
     sqlite3 **all[] = {&db->r[0], &db->r[1], &db->b, &db->w};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -226,10 +226,7 @@ static ls_code open_sqlite(ls_db *db, ls_err *err) {
     }
     if (code == LS_OK) {
         db->cur = 0;
-        code = ls_db_conn_open(db, &db->r[0], err);
-    }
-    if (code == LS_OK) {
-        code = ls_db_read_begin(db->r[0], err);
+        code = ls_db_read_begin(db, &db->r[0], err);
     }
     if (code == LS_OK) {
         code = ls_db_ensure_wal(db, err);
@@ -302,17 +299,18 @@ ls_db_names ls_db_names_now(const ls_db *db) {
 void ls_db_empty_old_log(ls_db *db) {
     bool exists;
     ls_err ignored = LS_ERR_INIT;
-    sqlite3 *h = db->w != NULL ? db->w : db->r[db->cur];
-    if (h == NULL || db->wal_fd < 0 ||
-        compare_path(db->wal_path, db->wal_fd, &exists, &ignored) != 1) {
+    if (db->wal_fd < 0 || compare_path(db->wal_path, db->wal_fd, &exists, &ignored) != 1) {
         return;
     }
     ls_db_barrier_end(db);
     for (int i = 0; i < 2; i++) {
-        ls_db_read_end(db->r[i]);
+        ls_db_read_end(&db->r[i]);
     }
-    sqlite3_busy_timeout(h, 0);
-    (void)sqlite3_wal_checkpoint_v2(h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3 *h = db->w != NULL ? db->w : db->r[db->cur];
+    if (h != NULL) {
+        sqlite3_busy_timeout(h, 0);
+        (void)sqlite3_wal_checkpoint_v2(h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
 }
 
 ls_code ls_db_identity(ls_db *db, moved *what, const char **why, ls_err *err) {
