@@ -235,6 +235,10 @@ ls_code ls_db_chain_load(ls_db *db, ls_err *err) {
         }
         damaged_max = damaged && damaged_max == 0 ? newest.max : damaged_max;
     }
+    ls_code code = ls_db_local_remove_unfinished(db, newest.max, err);
+    if (code != LS_OK) {
+        return ls_wrap(err, "snapshot of a new page size");
+    }
     if (damaged_max != 0) {
         go_on_behind(db, damaged_max, "the newest LTX file was damaged");
     } else if (newest.max < ls_db_txid(db)) {

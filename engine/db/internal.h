@@ -123,6 +123,8 @@ LS_MUST ls_code ls_db_local_newest(const char *meta_path, int level, local_file 
 LS_MUST ls_code ls_db_local_remove_others(ls_db *db, ls_txid keep, ls_err *err);
 /* Newest first: what a crash leaves is the beginning of the chain, never a chain with a hole. */
 LS_MUST ls_code ls_db_local_remove_all(ls_db *db, ls_err *err);
+/* Snapshots whose level-0 file was not written: that TXID may come to hold something else. */
+LS_MUST ls_code ls_db_local_remove_unfinished(ls_db *db, ls_txid newest, ls_err *err);
 LS_MUST ls_code ls_db_local_remove_tmp(const char *meta_path, ls_err *err);
 LS_MUST ls_code ls_db_local_dir_make(ls_db *db, int level, ls_err *err);
 

@@ -66,10 +66,7 @@ ls_code ls_db_local_txid(const char *meta_path, ls_txid *txid, ls_err *err) {
     return code;
 }
 
-static ls_code remove_unless(void *arg, const char *dir, const local_file *f, ls_err *err) {
-    if (f->max == *(const ls_txid *)arg) {
-        return LS_OK;
-    }
+static ls_code remove_file(const char *dir, const local_file *f, ls_err *err) {
     char name[LS_LTX_NAME_SIZE];
     char *path = ls_path_join(dir, ls_ltx_name_format(f->min, f->max, name));
     if (path == NULL) {
@@ -81,6 +78,18 @@ static ls_code remove_unless(void *arg, const char *dir, const local_file *f, ls
     }
     free(path);
     return code;
+}
+
+static ls_code remove_unless(void *arg, const char *dir, const local_file *f, ls_err *err) {
+    return f->max == *(const ls_txid *)arg ? LS_OK : remove_file(dir, f, err);
+}
+
+static ls_code remove_behind(void *arg, const char *dir, const local_file *f, ls_err *err) {
+    return f->max <= *(const ls_txid *)arg ? LS_OK : remove_file(dir, f, err);
+}
+
+ls_code ls_db_local_remove_unfinished(ls_db *db, ls_txid newest, ls_err *err) {
+    return each_file(db->meta_path, LS_LTX_LEVEL_SNAPSHOT, remove_behind, &newest, err);
 }
 
 ls_code ls_db_local_remove_others(ls_db *db, ls_txid keep, ls_err *err) {
