@@ -37,3 +37,12 @@ CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/prefix.t t/cmd/broken_log.t t/cmd/killed_
 	t/cmd/notice.t
 TAP_TESTS += $(CHAOS_TESTS)
 EXTRA_DIST += $(CHAOS_TESTS)
+
+# litestream with disks that a test can fill.
+check_PROGRAMS += t/cmd/litestream_full
+t_cmd_litestream_full_SOURCES = cmd/litestream_main.c $(LS_CMD_LITESTREAM) $(LS_CMD_COMMON) $(FULL_DISK)
+t_cmd_litestream_full_LDADD = $(LS_LIBS) $(SQLITE_LIBS)
+t_cmd_litestream_full_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTS_LD)
+t_cmd_litestream_full_CPPFLAGS = $(AM_CPPFLAGS)
+TAP_TESTS += t/cmd/disk_full.t
+EXTRA_DIST += t/cmd/disk_full.t

@@ -2,3 +2,18 @@
 EXTRA_DIST += t/support/chaos.py t/support/daemon.py t/support/dbcompare.py \
 	t/support/support.t
 TAP_TESTS += t/support/support.t
+
+# The one fault injector (faults.h): a test that uses it has its sources and is linked so that calls
+# of the C library come through it.
+FAULTS = t/support/faults.c t/support/faults.h
+FULL_DISK = t/support/full_disk.c $(FAULTS)
+FAULTS_LD = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup \
+	-Wl,--wrap=strndup,--wrap=vasprintf,--wrap=free \
+	-Wl,--wrap=open,--wrap=open64,--wrap=openat,--wrap=openat64,--wrap=mkostemp,--wrap=mkostemp64 \
+	-Wl,--wrap=read,--wrap=pread,--wrap=pread64,--wrap=write,--wrap=pwrite,--wrap=pwrite64 \
+	-Wl,--wrap=ftruncate,--wrap=ftruncate64,--wrap=copy_file_range,--wrap=ioctl \
+	-Wl,--wrap=rename,--wrap=renameat2,--wrap=link,--wrap=unlink,--wrap=unlinkat,--wrap=rmdir \
+	-Wl,--wrap=mkdir,--wrap=chmod,--wrap=fchmod,--wrap=fchown,--wrap=futimens \
+	-Wl,--wrap=stat,--wrap=stat64,--wrap=lstat,--wrap=lstat64,--wrap=fstat,--wrap=fstat64 \
+	-Wl,--wrap=fstatat,--wrap=fstatat64,--wrap=fstatvfs,--wrap=fstatvfs64,--wrap=access \
+	-Wl,--wrap=opendir,--wrap=readdir,--wrap=readdir64,--wrap=pthread_create

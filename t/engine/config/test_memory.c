@@ -1,7 +1,6 @@
 /*
  * A configuration read while memory runs out: each allocation fails once, and each time the answer
- * is an error, an empty configuration, and nothing left behind (the sanitizers look). Linked so
- * that malloc and its like come through here.
+ * is an error, an empty configuration, and nothing left behind (the sanitizers look).
  */
 #include "engine/config/config.h"
 
@@ -14,42 +13,7 @@
 
 #include <cmocka.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-
-static struct {
-    bool armed;
-    int calls;
-    int fail_at;
-} heap;
-
-static bool fails(void) {
-    if (!heap.armed || ++heap.calls != heap.fail_at)
-        return false;
-    errno = ENOMEM;
-    return true;
-}
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *p, size_t size) { return fails() ? NULL : __real_realloc(p, size); }
-void *__wrap_reallocarray(void *p, size_t n, size_t size) {
-    return fails() ? NULL : __real_reallocarray(p, n, size);
-}
-char *__wrap_strdup(const char *text) { return fails() ? NULL : __real_strdup(text); }
-char *__wrap_strndup(const char *text, size_t len) {
-    return fails() ? NULL : __real_strndup(text, len);
-}
+#include "t/support/faults.h"
 
 static const char text[] = "exec: run $HOME it\n"
                            "x-a: &a {sync-interval: 3s, type: file}\n"
@@ -62,12 +26,12 @@ static const char text[] = "exec: run $HOME it\n"
                            "  - {dir: b, pattern: '*.db'}\n"
                            "  - {path: sqlite:///c.db, replicas: [{path: /rc}]}\n";
 
-static ls_code parse(ls_config *config, int fail_at, ls_err *err) {
-    heap.calls = 0;
-    heap.fail_at = fail_at;
-    heap.armed = true;
+static long calls;
+
+static ls_code parse(ls_config *config, long fail_at, ls_err *err) {
+    faults_arm(FAULT_MEMORY, fail_at, ENOMEM);
     ls_code rc = ls_config_parse(text, strlen(text), "c.yml", true, config, err);
-    heap.armed = false;
+    calls = faults_disarm(NULL);
     return rc;
 }
 
@@ -79,9 +43,9 @@ static void test_parse(void **state) {
     assert_int_equal(parse(&config, 0, &err), LS_OK);
     assert_int_equal(config.n_dbs, 3);
     ls_config_done(&config);
-    int total = heap.calls;
+    long total = calls;
     assert_true(total > 20);
-    for (int i = 1; i <= total; i++) {
+    for (long i = 1; i <= total; i++) {
         ls_err_clear(&err);
         assert_int_equal(parse(&config, i, &err), LS_ENOMEM);
         assert_int_equal(config.n_dbs, 0);
@@ -99,16 +63,14 @@ static void test_storage(void **state) {
 
     (void)state;
     assert_int_equal(parse(&config, 0, &err), LS_OK);
-    heap.fail_at = 0;
+    long fail_at = 0;
     do {
-        heap.calls = 0;
-        heap.fail_at++;
-        heap.armed = true;
+        faults_arm(FAULT_MEMORY, ++fail_at, ENOMEM);
         rc = ls_config_storage(&config.dbs[0], &s, &err);
-        heap.armed = false;
+        (void)faults_disarm(NULL);
         assert_true(rc == LS_OK || (rc == LS_ENOMEM && s == NULL));
     } while (rc != LS_OK);
-    assert_true(heap.fail_at > 4);
+    assert_true(fail_at > 4);
     ls_storage_free(s);
     ls_config_done(&config);
 }
@@ -120,17 +82,15 @@ static void test_add(void **state) {
 
     (void)state;
     ls_config_init(&config);
-    heap.fail_at = 0;
+    long fail_at = 0;
     do {
-        heap.calls = 0;
-        heap.fail_at++;
-        heap.armed = true;
+        faults_arm(FAULT_MEMORY, ++fail_at, ENOMEM);
         rc = ls_config_add(&config, "a.db", "file:///r", &err);
-        heap.armed = false;
+        (void)faults_disarm(NULL);
         assert_int_equal(config.n_dbs, rc == LS_OK ? 1 : 0);
         assert_true(rc == LS_OK || rc == LS_ENOMEM);
     } while (rc != LS_OK);
-    assert_true(heap.fail_at > 3);
+    assert_true(fail_at > 3);
     ls_config_done(&config);
 }
 

@@ -48,10 +48,9 @@ t_engine_ltx_test_dbfile_LDADD = $(LTX_TEST_LIBS)
 t_engine_ltx_test_dbfile_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_ltx_test_dbfile_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
 
-t_engine_ltx_test_memory_SOURCES = t/engine/ltx/test_memory.c $(LTX_TEST_COMMON)
-t_engine_ltx_test_memory_LDADD = $(LTX_TEST_LIBS)
-t_engine_ltx_test_memory_LDFLAGS = $(AM_LDFLAGS) -static \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+t_engine_ltx_test_memory_SOURCES = t/engine/ltx/test_memory.c $(FAULTS) $(LTX_TEST_COMMON)
+t_engine_ltx_test_memory_LDADD = $(LTX_TEST_LIBS) $(SQLITE_LIBS)
+t_engine_ltx_test_memory_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTS_LD)
 t_engine_ltx_test_memory_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
 
 t_engine_ltx_test_replicas_SOURCES = t/engine/ltx/test_replicas.c $(LTX_TEST_COMMON)

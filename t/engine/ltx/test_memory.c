@@ -1,12 +1,12 @@
 /*
  * Memory: how much is in use does not grow with a file, pages allocate nothing, and running out of
- * it anywhere is an error like any other that leaves nothing behind. Linked so that malloc and its
- * like come through here.
+ * it anywhere is an error like any other that leaves nothing behind; so is a disk on which the page
+ * index of a large file finds no room.
  */
 #include "t/engine/ltx/support.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,56 +20,17 @@
 #include "engine/ltx/index.h"
 #include "engine/ltx/merge.h"
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void __real_free(void *p);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void __wrap_free(void *p);
-
-static struct {
-    size_t calls;
-    size_t fail_at; /* number of the call that fails; 0: none */
-    size_t used;    /* bytes */
-    size_t most;
-} heap;
+#include "t/support/faults.h"
 
 #define SLACK 16384 /* what malloc rounds up differs */
 
-static bool fails(void) { return ++heap.calls == heap.fail_at; }
-
-static void *count(void *p) {
-    heap.used += malloc_usable_size(p);
-    if (heap.used > heap.most)
-        heap.most = heap.used;
-    return p;
+/* Counts from here on, and lets call number fail_at fail (0: none). */
+static void heap_reset(long fail_at) {
+    faults_heap_reset();
+    faults_arm(FAULT_MEMORY, fail_at, ENOMEM);
 }
 
-void *__wrap_malloc(size_t size) { return fails() ? NULL : count(__real_malloc(size)); }
-
-void *__wrap_calloc(size_t n, size_t size) {
-    return fails() ? NULL : count(__real_calloc(n, size));
-}
-
-void *__wrap_realloc(void *p, size_t size) {
-    if (fails())
-        return NULL;
-    heap.used -= malloc_usable_size(p);
-    return count(__real_realloc(p, size));
-}
-
-void __wrap_free(void *p) {
-    heap.used -= malloc_usable_size(p);
-    __real_free(p);
-}
-
-static void heap_reset(size_t fail_at) {
-    heap.calls = 0;
-    heap.fail_at = fail_at;
-    heap.most = heap.used;
-}
+static size_t heap_calls(void) { return (size_t)faults_disarm(NULL); }
 
 /* ---- a file of any length, made while it is read ---- */
 
@@ -92,7 +53,7 @@ static void encode_pages(ls_writer *out, uint32_t pages, size_t *most, size_t *c
     static uint8_t page[512];
     ls_err err = LS_ERR_INIT;
     ls_ltx_encoder *enc = NULL;
-    size_t before = heap.used;
+    size_t before = faults_heap_used();
     heap_reset(0);
     must(ls_ltx_encoder_new(out, &plain, NULL, &enc, &err), &err);
     for (uint32_t i = 1; i <= pages; i++) {
@@ -100,8 +61,8 @@ static void encode_pages(ls_writer *out, uint32_t pages, size_t *most, size_t *c
         must(ls_ltx_encoder_page(enc, i, page, sizeof page, &err), &err);
     }
     must(ls_ltx_encoder_close(enc, 0, NULL, &err), &err);
-    *most = heap.most - before;
-    *calls = heap.calls;
+    *most = faults_heap_most() - before;
+    *calls = heap_calls();
     ls_ltx_encoder_free(enc);
 }
 
@@ -112,11 +73,11 @@ static void test_encoder(void **state) {
     size_t most_again;
     size_t calls;
     size_t calls_again;
-    size_t before = heap.used;
+    size_t before = faults_heap_used();
     encode_pages(&out, 200000, &most, &calls);
-    assert_int_equal(heap.used, before);
+    assert_int_equal(faults_heap_used(), before);
     encode_pages(&out, 600000, &most_again, &calls_again);
-    assert_int_equal(heap.used, before);
+    assert_int_equal(faults_heap_used(), before);
     assert_in_range(most_again, most - SLACK, most + SLACK);
     assert_int_equal(calls, calls_again);
     assert_true(most < 256 * 1024 + 2 * 1024 * 1024);
@@ -125,12 +86,12 @@ static void test_encoder(void **state) {
 static void read_pages(blob b, size_t *most, size_t *calls) {
     ls_ltx_summary sum;
     ls_err err = LS_ERR_INIT;
-    size_t before = heap.used;
+    size_t before = faults_heap_used();
     heap_reset(0);
     must(verify_blob(b, &sum, &err), &err);
-    *most = heap.most - before;
-    *calls = heap.calls;
-    assert_int_equal(heap.used, before);
+    *most = faults_heap_most() - before;
+    *calls = heap_calls();
+    assert_int_equal(faults_heap_used(), before);
 }
 
 static void test_decoder(void **state) {
@@ -209,11 +170,11 @@ static void test_merge(void **state) {
     size_t most[2];
     for (int i = 0; i < 2; i++) {
         ls_err err = LS_ERR_INIT;
-        size_t before = heap.used;
+        size_t before = faults_heap_used();
         heap_reset(0);
         must(merge_many(i == 0 ? &few : &more, &err), &err);
-        assert_int_equal(heap.used, before);
-        most[i] = heap.most - before;
+        assert_int_equal(faults_heap_used(), before);
+        most[i] = faults_heap_most() - before;
     }
     assert_true(most[0] < (size_t)16 << 20);
     assert_true(most[1] < most[0] + ((size_t)2 << 20));
@@ -223,24 +184,29 @@ static void test_merge(void **state) {
 
 /* ---- out of memory ---- */
 
-/* Calls job with its first, second, ... allocation failing until none does. */
-static size_t run_out(ls_code (*job)(void *arg, ls_err *err), void *arg) {
-    for (size_t fail_at = 1;; fail_at++) {
-        size_t before = heap.used;
+/* Calls job with its first, second, ... call of the kind failing until none does. */
+static size_t run_out_of(fault_kind kind, int errnum, ls_code want,
+                         ls_code (*job)(void *arg, ls_err *err), void *arg) {
+    for (long n = 1;; n++) {
+        size_t before = faults_heap_used();
         ls_err err = LS_ERR_INIT;
-        heap_reset(fail_at);
+        long hits;
+        faults_arm(kind, n, errnum);
         ls_code rc = job(arg, &err);
-        bool reached = heap.calls >= fail_at;
-        heap_reset(0);
-        assert_int_equal(heap.used, before);
-        if (!reached) {
+        (void)faults_disarm(&hits);
+        assert_int_equal(faults_heap_used(), before);
+        if (hits == 0) {
             must(rc, &err);
-            return fail_at - 1;
+            return (size_t)(n - 1);
         }
-        assert_int_equal(rc, LS_ENOMEM);
+        assert_int_equal(rc, want);
         assert_true(err.msg[0] != '\0');
-        assert_true(fail_at < 10000);
+        assert_true(n < 10000);
     }
+}
+
+static size_t run_out(ls_code (*job)(void *arg, ls_err *err), void *arg) {
+    return run_out_of(FAULT_MEMORY, ENOMEM, LS_ENOMEM, job, arg);
 }
 
 static ls_code job_verify(void *arg, ls_err *err) {
@@ -248,13 +214,13 @@ static ls_code job_verify(void *arg, ls_err *err) {
     return ls_ltx_verify_path(arg, &sum, err);
 }
 
+/* arg: number of pages */
 static ls_code job_encode(void *arg, ls_err *err) {
-    (void)arg;
     static const uint8_t page[512];
     ls_writer out = {.write = forget};
     ls_ltx_encoder *enc = NULL;
     ls_code rc = ls_ltx_encoder_new(&out, &plain, NULL, &enc, err);
-    for (uint32_t i = 1; i <= 3000 && rc == LS_OK; i++)
+    for (uint32_t i = 1; i <= *(const uint32_t *)arg && rc == LS_OK; i++)
         rc = ls_ltx_encoder_page(enc, i, page, sizeof page, err);
     if (rc == LS_OK)
         rc = ls_ltx_encoder_close(enc, 0, NULL, err);
@@ -292,7 +258,8 @@ static void test_out_of_memory(void **state) {
     char path[1024];
     snprintf(path, sizeof path, "%s", vec_path("ltx/chain-ps512-tx1.v051.ltx"));
     assert_int_equal(run_out(job_verify, path), 2);
-    assert_in_range(run_out(job_encode, NULL), 5, 20);
+    uint32_t pages = 3000;
+    assert_in_range(run_out(job_encode, &pages), 5, 20);
     assert_int_equal(run_out(job_apply, path), 3);
     many_init(&inputs, 70, 5);
     assert_in_range(run_out(job_merge, &inputs), 140, 200);
@@ -305,12 +272,28 @@ static void test_out_of_memory(void **state) {
     close(fd);
 }
 
+/* The page index of so many pages goes to a temporary file. */
+static void test_spilled_index(void **state) {
+    (void)state;
+    uint32_t pages = 300000;
+    assert_in_range(run_out_of(FAULT_WRITE, ENOSPC, LS_EFULL, job_encode, &pages), 1, 4);
+    assert_in_range(run_out_of(FAULT_WRITE, EIO, LS_EIO, job_encode, &pages), 1, 4);
+    assert_in_range(run_out_of(FAULT_READ, EIO, LS_EIO, job_encode, &pages), 1, 200);
+    /* A file system without unnamed files has named ones. */
+    ls_err err = LS_ERR_INIT;
+    faults_arm(FAULT_CREATE, 1, EOPNOTSUPP);
+    must(job_encode(&pages, &err), &err);
+    (void)faults_disarm(NULL);
+    faults_arm(FAULT_CREATE, FAULT_EACH, ENOSPC);
+    assert_int_equal(job_encode(&pages, &err), LS_EFULL);
+    assert_int_equal(faults_disarm(NULL), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encoder),
-        cmocka_unit_test(test_decoder),
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_encoder),       cmocka_unit_test(test_decoder),
+        cmocka_unit_test(test_merge),         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_spilled_index),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 }

@@ -25,11 +25,11 @@ t_engine_wal_test_live_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 UNIT_TESTS += t/engine/wal/test_faults
 check_PROGRAMS += t/engine/wal/test_faults
-t_engine_wal_test_faults_SOURCES = t/engine/wal/test_faults.c t/engine/wal/walkit.c \
+t_engine_wal_test_faults_SOURCES = t/engine/wal/test_faults.c $(FAULTS) t/engine/wal/walkit.c \
 	t/engine/wal/walkit.h
-t_engine_wal_test_faults_LDADD = $(LS_TEST_LIBS)
-t_engine_wal_test_faults_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ls_pread_full \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+t_engine_wal_test_faults_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
+t_engine_wal_test_faults_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTS_LD) \
+	-Wl,--wrap=ls_pread_full
 t_engine_wal_test_faults_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 UNIT_TESTS += t/engine/wal/test_index

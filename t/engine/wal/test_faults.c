@@ -1,6 +1,6 @@
 /*
  * What happens between two reads of a scan, and how much is read at all. The linker puts the
- * functions here in front of those that read files and give memory (--wrap).
+ * function here in front of the one that reads files (--wrap).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include "engine/base/file.h"
 #include "engine/wal/range_limits.h"
 #include "t/engine/wal/walkit.h"
+#include "t/support/faults.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,50 +22,31 @@
 typedef void hook(int fd);
 
 static struct {
-    int reads, allocations;     /* so far */
+    int reads;                  /* so far */
     size_t asked, got, largest; /* bytes */
     int hook_at;                /* in front of that read, from 1 on */
     hook *hook;
-    int fail_read, fail_allocation; /* that one fails */
-    bool armed;
 } w;
 
 ls_code __real_ls_pread_full(int fd, void *buf, size_t len, int64_t off, size_t *got,
                              const char *name, ls_err *err);
 ls_code __wrap_ls_pread_full(int fd, void *buf, size_t len, int64_t off, size_t *got,
                              const char *name, ls_err *err);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-/* True if this read is to fail. */
-static bool before_read(int fd, size_t len) {
+static void before_read(int fd, size_t len) {
     w.asked += len;
     w.largest = len > w.largest ? len : w.largest;
     if (++w.reads == w.hook_at) {
         w.hook(fd);
     }
-    return w.reads == w.fail_read;
 }
 
 ls_code __wrap_ls_pread_full(int fd, void *buf, size_t len, int64_t off, size_t *got,
                              const char *name, ls_err *err) {
-    if (before_read(fd, len)) {
-        return ls_fail_errno(err, EIO, "read %s", name);
-    }
+    before_read(fd, len);
     ls_code code = __real_ls_pread_full(fd, buf, len, off, got, name, err);
     w.got += *got;
     return code;
 }
-
-static bool no_memory(void) { return w.armed && ++w.allocations == w.fail_allocation; }
-
-void *__wrap_malloc(size_t size) { return no_memory() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t n, size_t size) { return no_memory() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *p, size_t size) { return no_memory() ? NULL : __real_realloc(p, size); }
 
 /* ---- The log: two transactions, and what replaces it ---- */
 
@@ -111,7 +93,6 @@ static void arm(int hook_at, hook *h) {
     memset(&w, 0, sizeof(w));
     w.hook_at = hook_at;
     w.hook = h;
-    w.armed = true;
 }
 
 static ls_code scan(int fd, const ls_wal_header *h, const ls_wal_pos *pos, ls_wal_range **r,
@@ -213,14 +194,15 @@ static void every_read_fails(void **state) {
             ls_wal_range *r;
             ls_wal_range_info info;
             uint8_t page[512];
-            arm(0, NULL);
-            w.fail_read = n;
+            long hits;
+            faults_arm(FAULT_READ, n, EIO);
             code = scan(fd, &h, &pos, &r, &info);
             if (code == LS_OK) {
                 code = find_and_read(r, 11, page);
             }
+            (void)faults_disarm(&hits);
             ls_wal_range_free(r);
-            assert_true(code == LS_OK ? n > w.reads : n == w.reads);
+            assert_int_equal(hits, code == LS_OK ? 0 : 1);
         }
         assert_int_equal(code, LS_OK);
     }
@@ -243,13 +225,12 @@ static void every_allocation_fails(void **state) {
             ls_wal_range_info info;
             ls_err err = LS_ERR_INIT;
             int64_t offset = 0;
-            arm(0, NULL);
-            w.fail_allocation = n;
+            faults_arm(FAULT_MEMORY, n, ENOMEM);
             code = scan(fd, &h, &pos, &r, &info);
             if (code == LS_OK) {
                 code = ls_wal_range_find(r, 11, &offset, &err);
             }
-            w.armed = false;
+            (void)faults_disarm(NULL);
             ls_wal_range_free(r);
         }
         assert_int_equal(code, LS_OK);

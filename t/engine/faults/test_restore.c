@@ -1,0 +1,115 @@
+/*
+ * Restores while calls fail: engine/restore. A restore that fails leaves what was there, whole, and
+ * no other file; the next one gives the database.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "engine/restore/restore.h"
+#include "t/engine/faults/world.h"
+#include "t/support/tempdir.h"
+
+static const char old_text[] = "what was there before";
+
+static ls_code restore_to(world *w, bool force, ls_integrity integrity, ls_err *err) {
+    const ls_restore_opts opts = {.output = w->out,
+                                  .timestamp_ms = LS_NO_TIMESTAMP,
+                                  .parallelism = 4,
+                                  .force = force,
+                                  .integrity = integrity};
+    ls_restore_result res;
+    ls_storage *s = NULL;
+    ls_code rc = ls_storage_open_file(w->root, NULL, &s, err);
+    if (rc == LS_OK) {
+        rc = ls_restore(s, &opts, &res, err);
+    }
+    ls_storage_free(s);
+    return rc;
+}
+
+static ls_code restore(world *w, ls_err *err) {
+    return restore_to(w, false, LS_INTEGRITY_QUICK, err);
+}
+
+static ls_code restore_over(world *w, ls_err *err) {
+    return restore_to(w, true, LS_INTEGRITY_FULL, err);
+}
+
+/* The folder of the output is made too. */
+static void into_a_new_folder(world *w) {
+    replicated(w, 512, 5);
+    add_rows(w->app, 5);
+    replicate(w);
+}
+
+static void put_old(world *w) {
+    char *folder = ls_path_dir(w->out);
+    char *log = ls_asprintf("%s-wal", w->out), *index = ls_asprintf("%s-shm", w->out);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    put_file(w->out, old_text, sizeof old_text);
+    put_file(log, "log", 3);
+    put_file(index, "index", 5);
+    free(folder);
+    free(log);
+    free(index);
+}
+
+static void over_another(world *w) {
+    replicated(w, 512, 5);
+    add_rows(w->app, 5);
+    replicate(w);
+    put_old(w);
+}
+
+/* More than is done without threads, in files of several pieces. */
+static void by_threads(world *w) {
+    replicated(w, 4096, 5);
+    sql(w->app, "INSERT INTO t(v) WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM c "
+                "WHERE i < 400) SELECT randomblob(3000) FROM c");
+    replicate(w);
+    sql(w->app, "UPDATE t SET v = randomblob(3000) WHERE id % 5 = 0");
+    replicate(w);
+}
+
+static void nothing_there(world *w) { assert_absent(w->out); }
+
+/* Either is whole: the error may be that it is not known whether the new one is durable. */
+static void old_or_new_there(world *w) {
+    struct stat st;
+    assert_int_equal(stat(w->out, &st), 0);
+    if (st.st_size == sizeof old_text) {
+        assert_file_is(w->out, old_text, sizeof old_text);
+    } else {
+        assert_is_db(w, w->out);
+    }
+}
+
+/* A process that ended may have given the file its name already. */
+static void restored(world *w) {
+    ls_err err = LS_ERR_INIT;
+    must(restore_to(w, true, LS_INTEGRITY_FULL, &err), &err);
+    assert_is_db(w, w->out);
+}
+
+static const job jobs[] = {
+    {"restore", into_a_new_folder, restore, nothing_there, NULL, restored, true},
+    {"restore over", over_another, restore_over, old_or_new_there, NULL, restored, true},
+    {"restore by threads", by_threads, restore, nothing_there, NULL, restored, true},
+};
+
+static void restores(void **state) {
+    (void)state;
+    fail_each_call(jobs, sizeof jobs / sizeof jobs[0]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(restores),
+    };
+    faults_init();
+    return cmocka_run_group_tests_name("restore faults", tests, NULL, NULL);
+}
