@@ -118,7 +118,8 @@ const ls_key ls_keys[] = {
     KEY(REPLICA, "url", STRING, REP(url), "", "The store as a URL."),
     KEY(REPLICA, "path", STRING, REP(path), "", "Folder or prefix in the store; no URL."),
     BOTH("sync-interval", DURATION, REP(sync_interval), "1s",
-         "Least pause between uploads; the first write after a pause goes at once."),
+         "Least pause between uploads, and between captures if it is longer than monitor-interval; "
+         "the first write after a pause goes at once."),
     BOTH("auto-recover", BOOL, REP(auto_recover), "false",
          "Whether damaged local state is thrown away and replication starts with a new snapshot."),
     BOTH("validation-interval", DURATION, NO, "", "Of older versions; has no effect."),

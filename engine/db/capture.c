@@ -225,7 +225,9 @@ static void advance(ls_db *db, const look *l, const ls_wal_range_info *info, int
     db->chain.commit = info->commit;
     db->chain.timestamp = timestamp;
     db->successor = db->successor || l->restarted;
-    db->changed = true;
+    /* Our own bump is one frame and no change of the application's. */
+    db->changed = db->changed || !db->bumped || info->frames > 1;
+    db->bumped = false;
     db->last_reason[0] = '\0';
     atomic_fetch_add(&db->txid, 1);
 }
@@ -281,7 +283,7 @@ static ls_code capture_whole(ls_db *db, capture *c, ls_err *err) {
         return ls_fail(err, LS_EBUSY, "a full snapshot is due first");
     }
     ls_code code = ls_db_capture_full(db, err);
-    c->wrote = c->at_end = c->proved = code == LS_OK;
+    c->wrote = c->at_end = c->proved = c->full = code == LS_OK;
     return code;
 }
 
@@ -344,7 +346,7 @@ ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err) {
 
 ls_code ls_db_capture_to_end(ls_db *db, capture *c, ls_err *err) {
     uint32_t frames = 0;
-    bool wrote = false;
+    bool wrote = false, full = false;
     for (int i = 0; i < PASSES_MAX; i++) {
         ls_code code = ls_db_capture(db, db->opts.max_sync_wal_bytes, c, err);
         if (code != LS_OK) {
@@ -352,9 +354,11 @@ ls_code ls_db_capture_to_end(ls_db *db, capture *c, ls_err *err) {
         }
         frames += c->frames;
         wrote = wrote || c->wrote;
+        full = full || c->full;
         if (c->at_end) {
             c->frames = frames;
             c->wrote = wrote;
+            c->full = full;
             return LS_OK;
         }
     }

@@ -4,7 +4,9 @@
  * (a) hand over hand, no writer waiting: a second read transaction begins, the log is captured to
  *     its end, the first one ends, the passive checkpoint copies what the second allows.
  * (b) only when the log is still too long: with writers held back capture the tail, let go of R,
- *     copy everything, begin R again, release, and bump the sequence, which restarts the log.
+ *     copy everything, begin R again, release, and bump the sequence, which restarts the log. The
+ *     bump is a commit as any other: the next capture takes it, and R at mark 0 lets nobody restart
+ *     the log again before.
  * (c) a log file past the truncate threshold is cut to nothing between the two, when that is
  *     possible at once.
  */
@@ -16,24 +18,38 @@
  * tried again before this time. */
 #define RETRY_NS (250 * 1000000LL)
 
-static int64_t log_size(const ls_db *db, int64_t pages) {
-    return LS_WAL_HEADER_SIZE + pages * ls_wal_frame_size(db->chain.page_size);
-}
-
-static bool too_many_pages(const ls_db *db) {
-    return db->chain.end.offset >= log_size(db, db->opts.min_checkpoint_page_n);
-}
-
-static bool file_too_big(const ls_db *db) {
+static bool file_too_big(const ls_db *db, const ls_wal_index *index) {
     struct stat st;
+    int64_t most = db->opts.truncate_page_n * ls_wal_frame_size(index->page_size);
     return db->opts.truncate_page_n > 0 && db->wal_fd >= 0 && fstat(db->wal_fd, &st) == 0 &&
-           st.st_size >= log_size(db, db->opts.truncate_page_n);
+           st.st_size >= LS_WAL_HEADER_SIZE + most;
 }
 
-static bool time_is_up(const ls_db *db) {
-    return db->opts.checkpoint_interval > 0 && db->changed &&
-           ls_db_mono(db) - db->checkpoint_mono >= db->opts.checkpoint_interval &&
-           db->chain.end.offset > log_size(db, 1);
+/* The log is to begin anew. */
+static bool too_long(const ls_db *db, const ls_wal_index *index) {
+    return index->valid &&
+           (index->frames >= (uint32_t)db->opts.min_checkpoint_page_n || file_too_big(db, index));
+}
+
+static bool time_is_up(const ls_db *db, const ls_wal_index *index) {
+    return db->opts.checkpoint_interval > 0 && db->changed && index->valid && index->frames > 1 &&
+           ls_db_mono(db) - db->checkpoint_mono >= db->opts.checkpoint_interval;
+}
+
+ls_code ls_db_checkpoint_due(ls_db *db, due *when, ls_err *err) {
+    *when = DUE_NOT;
+    if (!db->chain.known || db->rebase) {
+        return LS_OK;
+    }
+    ls_wal_index index;
+    ls_code code = ls_db_log_index(db, &index, err);
+    bool is_long = code == LS_OK && too_long(db, &index) && ls_db_mono(db) >= db->retry_mono;
+    if (code == LS_OK && (is_long || time_is_up(db, &index))) {
+        bool in_one = db->opts.max_sync_wal_bytes <= 0 ||
+                      ls_db_index_ahead(db, &index) <= db->opts.max_sync_wal_bytes;
+        *when = in_one ? DUE_NOW : DUE_LATER;
+    }
+    return code;
 }
 
 ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err) {
@@ -62,17 +78,18 @@ static void truncate_log(ls_db *db) {
                  LS_ATTRS(LS_STR("db", db->path), LS_BOOL("done", rc == SQLITE_OK)));
 }
 
-/* (a) */
-static ls_code hand_over(ls_db *db, bool *complete, ls_err *err) {
+/* (a) *over: R is exchanged, and what it lets be copied is copied, all of the log if *complete. */
+static ls_code hand_over(ls_db *db, capture *c, bool *over, bool *complete, ls_err *err) {
     sqlite3 **next = &db->r[1 - db->cur];
     ls_code code = ls_db_read_begin(db, next, err);
     if (code != LS_OK) {
         return code;
     }
     bool before = db->successor;
-    capture c;
-    code = ls_db_capture_to_end(db, &c, err);
-    if (code != LS_OK || !c.proved || !db->pinned || !ls_db_read_held(*next)) {
+    code = ls_db_capture_to_end(db, c, err);
+    /* A full file begins R anew itself, later than next. */
+    *over = code == LS_OK && c->proved && !c->full && db->pinned && ls_db_read_held(*next);
+    if (!*over) {
         ls_db_read_end(next);
         return code;
     }
@@ -106,7 +123,7 @@ static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
 }
 
 /* (b) and (c) */
-static ls_code restart_log(ls_db *db, ls_err *err) {
+static ls_code restart_log(ls_db *db, const ls_wal_index *index, ls_err *err) {
     bool complete = false;
     ls_code code = ls_db_barrier_begin(db, err);
     if (code == LS_OK) {
@@ -116,43 +133,40 @@ static ls_code restart_log(ls_db *db, ls_err *err) {
     if (code != LS_OK || !complete) {
         return code;
     }
-    if (file_too_big(db)) {
+    if (file_too_big(db, index)) {
         truncate_log(db);
     }
     code = ls_db_seq_bump(db, err);
-    capture c = {0};
     if (code == LS_OK) {
-        code = ls_db_capture_to_end(db, &c, err);
+        db->changed = false;
+        db->bumped = true;
     }
-    /* Our own bump is one frame and no change of the application's. */
-    db->changed = c.frames > 1;
     return code;
 }
 
-static ls_code checkpoint_now(ls_db *db, ls_err *err) {
-    bool complete = false;
-    int64_t end = db->chain.end.offset;
+static ls_code checkpoint_now(ls_db *db, capture *c, ls_err *err) {
+    bool over = false, complete = false;
+    ls_wal_index index = {0};
     db->checkpoint_mono = ls_db_mono(db);
-    ls_code code = hand_over(db, &complete, err);
+    ls_code code = hand_over(db, c, &over, &complete, err);
     if (code == LS_OK && complete) {
         db->changed = false;
     }
-    if (code == LS_OK && (too_many_pages(db) || file_too_big(db))) {
-        code = restart_log(db, err);
+    if (code == LS_OK && over) {
+        code = ls_db_log_index(db, &index, err);
+    }
+    if (code == LS_OK && too_long(db, &index)) {
+        code = restart_log(db, &index, err);
     }
     ls_log_write(db->opts.log, LS_DEBUG, "checkpoint",
                  LS_ATTRS(LS_STR("db", db->path), LS_BOOL("complete", complete),
-                          LS_INT("before", end), LS_INT("after", db->chain.end.offset)));
+                          LS_INT("frames", index.frames), LS_BOOL("restarted", db->bumped)));
     return code;
 }
 
-ls_code ls_db_checkpoint(ls_db *db, ls_err *err) {
-    bool pages = (too_many_pages(db) || file_too_big(db)) && ls_db_mono(db) >= db->retry_mono;
-    if (!db->chain.known || (!pages && !time_is_up(db))) {
-        return LS_OK;
-    }
-    ls_code code = checkpoint_now(db, err);
-    if (too_many_pages(db) || file_too_big(db)) {
+ls_code ls_db_checkpoint(ls_db *db, capture *c, ls_err *err) {
+    ls_code code = checkpoint_now(db, c, err);
+    if (!db->bumped) {
         db->retry_mono = ls_db_mono(db) + RETRY_NS;
     }
     if (code == LS_EBUSY) {

@@ -182,6 +182,20 @@ static void close_failed(ls_db *db) {
     }
 }
 
+/* A checkpoint begins with a capture (rule 4), so that where one is due there is no other. */
+static ls_code capture_and_checkpoint(ls_db *db, capture *c, bool *more, ls_err *err) {
+    due when = DUE_NOT;
+    ls_code code = ls_db_checkpoint_due(db, &when, err);
+    if (code == LS_OK && when == DUE_NOW) {
+        code = ls_db_checkpoint(db, c, err);
+    }
+    if (code == LS_OK && !c->at_end) {
+        code = ls_db_capture(db, db->opts.max_sync_wal_bytes, c, err);
+    }
+    *more = code == LS_OK && (!c->at_end || when == DUE_LATER);
+    return code;
+}
+
 ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     *result = (ls_db_sync_result){0};
     ls_txid before = 0;
@@ -192,18 +206,28 @@ ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     }
     before = ls_db_txid(db);
     capture c = {0};
-    code = ls_db_capture(db, db->opts.max_sync_wal_bytes, &c, err);
-    if (code == LS_OK) {
-        result->more = !c.at_end;
-        result->pending = c.pending;
-        code = ls_db_checkpoint(db, err);
-    }
+    code = capture_and_checkpoint(db, &c, &result->more, err);
+    result->pending = c.pending;
+    result->bumped = db->bumped;
     result->txid = ls_db_txid(db);
     result->files = result->txid > before ? (int)(result->txid - before) : (c.wrote ? 1 : 0);
     if (must_reopen(code)) {
         close_failed(db);
     }
     return code == LS_OK ? LS_OK : ls_wrap(err, "sync %s", db->path);
+}
+
+ls_code ls_db_overdue(ls_db *db, bool *overdue, ls_err *err) {
+    *overdue = false;
+    if (!db->opened || !db->chain.known) {
+        return LS_OK;
+    }
+    ls_wal_index index;
+    ls_code code = ls_db_log_index(db, &index, err);
+    int64_t most = db->opts.min_checkpoint_page_n * ls_wal_frame_size(db->chain.page_size);
+    most = most > LS_DB_OVERDUE_BYTES ? most : LS_DB_OVERDUE_BYTES;
+    *overdue = code == LS_OK && ls_db_index_ahead(db, &index) > most;
+    return code;
 }
 
 const char *ls_db_path(const ls_db *db) { return db->path; }

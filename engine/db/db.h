@@ -51,6 +51,9 @@ typedef struct ls_db_sync_result {
     /* The log holds frames that are not committed yet, and no change of a file will tell when they
      * are: look again soon. */
     bool pending;
+    /* A checkpoint ended with a commit of our own, which the next sync captures: it is to come at
+     * its time though nobody writes any more. */
+    bool bumped;
     bool missing; /* the database does not exist (yet), or is still an empty file */
     /* Its files were replaced a moment ago: it is opened again when they have been left alone for
      * half a second. Comes with pending. */
@@ -58,9 +61,16 @@ typedef struct ls_db_sync_result {
 } ls_db_sync_result;
 
 /* Opens the database if that is still to do, captures what was committed, checkpoints when a
- * threshold says so. Nothing new costs three stats and two small reads. A missing database is no
- * error. After an error the next call starts from what is on disk. */
+ * threshold says so: one file, a second one if commits came while it checkpointed. Nothing new
+ * costs three stats and two small reads. A missing database is no error. After an error the next
+ * call starts from what is on disk. */
 LS_MUST ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err);
+
+/* More than this, and than min_checkpoint_page_n pages, is overdue. */
+#define LS_DB_OVERDUE_BYTES (16LL << 20)
+/* For who syncs seldom: has the log grown by so much since the last sync that the next one should
+ * not wait? Costs one small read. */
+LS_MUST ls_code ls_db_overdue(ls_db *db, bool *overdue, ls_err *err);
 
 /* Final sync is the caller's; ends the read transaction, closes SQLite, then the file. NULL ok. */
 void ls_db_free(ls_db *db);

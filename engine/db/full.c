@@ -306,6 +306,7 @@ static void chain_take(ls_db *db, const moment *m, ls_txid txid, int64_t timesta
     db->file_page_size = m->page_size;
     db->pinned = true;
     db->changed = true;
+    db->bumped = false;
     atomic_store(&db->txid, txid);
 }
 

@@ -74,6 +74,7 @@ struct ls_db {
     bool was_missing;
 
     bool changed;            /* captured something since the last complete checkpoint */
+    bool bumped;             /* the sequence was raised, and that is not captured yet */
     int64_t checkpoint_mono; /* ns: last checkpoint, or the opening */
     int64_t retry_mono;      /* ns: no page-count checkpoint before this moment */
 };
@@ -137,6 +138,8 @@ ls_wal_pos ls_db_index_end(const ls_wal_index *index);
 static inline uint64_t ls_db_log_mark(const ls_wal_pos *end) {
     return (uint64_t)end->ck1 << 32 | end->ck2;
 }
+/* Bytes of the log that are committed and not captured. */
+int64_t ls_db_index_ahead(const ls_db *db, const ls_wal_index *index);
 
 /* chain.c: rebuilding the chain state at start (rule 1) */
 LS_MUST ls_code ls_db_chain_load(ls_db *db, ls_err *err);
@@ -163,6 +166,7 @@ typedef struct capture {
     bool at_end;     /* as far as could be seen nothing is left */
     bool proved;     /* everything committed when it looked is captured */
     bool pending;    /* frames without a commit stand behind what is captured */
+    bool full;       /* what it wrote is a full file */
     uint32_t frames; /* captured */
 } capture;
 LS_MUST ls_code ls_db_capture(ls_db *db, int64_t max_bytes, capture *c, ls_err *err);
@@ -174,7 +178,15 @@ LS_MUST ls_code ls_db_capture_full(ls_db *db, ls_err *err);
 void ls_db_full_because(ls_db *db, const char *fmt, ...) LS_PRINTF(2, 3);
 
 /* checkpoint.c (rule 4) */
-LS_MUST ls_code ls_db_checkpoint(ls_db *db, ls_err *err);
+typedef enum due {
+    DUE_NOT,
+    DUE_NOW,
+    DUE_LATER, /* when more of the log is captured */
+} due;
+LS_MUST ls_code ls_db_checkpoint_due(ls_db *db, due *when, ls_err *err);
+/* Captures, and checkpoints what was captured. Put off by locks of others it is no error; what was
+ * captured until then is in c. */
+LS_MUST ls_code ls_db_checkpoint(ls_db *db, capture *c, ls_err *err);
 /* *complete: every frame of the log is in the database file. Another checkpointer at work is no
  * error. */
 LS_MUST ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err);

@@ -27,6 +27,13 @@ ls_code ls_db_log_index(ls_db *db, ls_wal_index *index, ls_err *err) {
     return ls_wal_index_read(db->index_fd, index, err);
 }
 
+int64_t ls_db_index_ahead(const ls_db *db, const ls_wal_index *index) {
+    bool same = index->salt1 == db->chain.salt1 && index->salt2 == db->chain.salt2;
+    int64_t from = same ? db->chain.end.offset : LS_WAL_HEADER_SIZE;
+    int64_t end = index->valid ? ls_db_index_end(index).offset : 0;
+    return end > from ? end - from : 0;
+}
+
 ls_wal_pos ls_db_index_end(const ls_wal_index *index) {
     if (index->frames == 0) {
         return (ls_wal_pos){.offset = LS_WAL_HEADER_SIZE};

@@ -59,6 +59,7 @@ void ls_db_close(ls_db *db) {
     db->opened = false;
     db->pinned = false;
     db->successor = false;
+    db->bumped = false;
     db->chain.known = false;
 }
 

@@ -1,10 +1,13 @@
 /*
  * When the jobs of one database run.
  *
- * Capture: a notice marks the database; the first one after an idle interval is captured at once,
- * a later one when monitor-interval has passed since the last capture that wrote something. One
- * that found nothing puts off the next by milliseconds only, then by twice as long each time. While
- * frames wait for their commit it is looked again without another notice.
+ * Capture: a notice marks the database; the first one after an idle interval is captured at once.
+ * A file is an upload: each puts off the next capture by the longer of monitor-interval and
+ * sync-interval, so that a store never gets more of them than sync-interval allows. Meanwhile it is
+ * only measured, after notices and no more often than monitor-interval, whether the log has grown
+ * by so much that it cannot wait. A capture that found nothing puts off the next by milliseconds
+ * only, then by twice as long each time. While frames wait for their commit it is looked again
+ * without another notice.
  * Upload: at once when sync-interval has passed since the last one began, else when it has.
  * Failures put off the next try twice as long each time. Timers run only while something waits.
  */
@@ -72,7 +75,7 @@ static void on_hold_timer(uv_timer_t *timer) {
 
 static void on_poll_timer(uv_timer_t *timer) {
     ls_entry *e = timer->data;
-    e->dirty = true;
+    e->dirty = e->stirred = true;
     ls_entry_pump(e);
 }
 
@@ -124,12 +127,17 @@ static void await_commit(ls_entry *e) {
     }
 }
 
+static int64_t interval_of(const ls_entry *e) {
+    int64_t monitor = e->config->monitor_interval, sync = e->config->replica.sync_interval;
+    return monitor > sync ? monitor : sync;
+}
+
 static void captured(ls_entry *e, bool by_poll) {
     note_success(e, &e->capture_trouble, "sync recovered");
     judge_notices(e, by_poll);
     await_commit(e);
     int64_t now = ls_store_now();
-    e->dirty = e->dirty || e->result.more;
+    e->dirty = e->dirty || e->result.more || e->result.bumped;
     if (e->result.more) {
         e->next_capture = now;
         return;
@@ -141,7 +149,8 @@ static void captured(ls_entry *e, bool by_poll) {
         return;
     }
     e->empty_wait = 0;
-    e->next_capture = e->capture_start + e->config->monitor_interval;
+    e->next_capture = e->capture_start + e->result.files * interval_of(e);
+    e->next_measure = e->capture_start + e->config->monitor_interval;
     if (e->config->checkpoint_interval > 0 && !uv_is_active((uv_handle_t *)&e->checkpoint_timer)) {
         ls_entry_arm(&e->checkpoint_timer, on_checkpoint_timer, e->config->checkpoint_interval);
     }
@@ -167,15 +176,43 @@ static void capture_done(ls_entry *e, ls_lane *lane) {
     arm_poll(e);
 }
 
+/* Worker. An error shows at the capture. */
+static void measure_work(ls_entry *e, ls_lane *lane) {
+    e->overdue = false;
+    (void)!ls_db_overdue(e->db, &e->overdue, &lane->err);
+}
+
+static void measure_done(ls_entry *e, ls_lane *lane) {
+    (void)lane;
+    if (e->overdue) {
+        e->next_capture = 0;
+    }
+}
+
+/* Not before next, unless the log grows too much until then. After failures the pause is for
+ * everything. */
+static void wait_for_turn(ls_entry *e, int64_t now, int64_t next) {
+    if (e->stirred && e->next_measure < next && e->capture_trouble.count == 0) {
+        if (now >= e->next_measure) {
+            e->stirred = false;
+            e->next_measure = now + e->config->monitor_interval;
+            ls_lane_submit(&e->local, e->store->local, measure_work, measure_done);
+            return;
+        }
+        next = e->next_measure;
+    }
+    ls_entry_arm(&e->capture_timer, on_capture_timer, next - now);
+}
+
 static void start_capture(ls_entry *e) {
     int64_t now = ls_store_now();
     int64_t next = e->next_capture > e->next_look ? e->next_capture : e->next_look;
     if (now < next) {
-        ls_entry_arm(&e->capture_timer, on_capture_timer, next - now);
+        wait_for_turn(e, now, next);
         return;
     }
     (void)uv_timer_stop(&e->capture_timer);
-    e->dirty = false;
+    e->dirty = e->stirred = false;
     e->look = e->fresh;
     e->capture_start = now;
     ls_lane_submit(&e->local, e->store->local, capture_work, capture_done);
@@ -320,7 +357,7 @@ void ls_entry_notice(ls_entry *e) {
     e->noticed = now;
     e->notices++;
     e->commit_wait = 0;
-    e->dirty = true;
+    e->dirty = e->stirred = true;
     ls_entry_pump(e);
 }
 
@@ -361,7 +398,7 @@ void ls_entry_safety(ls_entry *e) {
     e->unnoticed = false;
     e->notices = 0;
     e->by_poll = !e->dirty && !e->local.busy && e->capture_trouble.count == 0;
-    e->dirty = true;
+    e->dirty = e->stirred = true;
     remind_diverged(e);
     ls_entry_pump(e);
 }

@@ -8,7 +8,7 @@
 
 /* ---- One database, on a worker ---- */
 
-/* All that is committed by now, in as many pieces as it takes. */
+/* All that is committed by now, in as many pieces as it takes, and what we commit ourselves. */
 static ls_code capture_all(ls_entry *e, bool *missing, ls_err *err) {
     ls_db_sync_result res;
     do {
@@ -21,7 +21,7 @@ static ls_code capture_all(ls_entry *e, bool *missing, ls_err *err) {
             return ls_fail(err, LS_EBUSY, "sync database %s: it was replaced a moment ago",
                            ls_db_path(e->db));
         }
-    } while (res.more && !ls_canceled(&e->store->cancel));
+    } while ((res.more || res.bumped) && !ls_canceled(&e->store->cancel));
     *missing = res.missing;
     return LS_OK;
 }

@@ -77,6 +77,9 @@ struct ls_entry {
     bool hold;            /* capture waits for the probe */
     int64_t next_capture; /* not before: interval after a file, pause after a failure */
     int64_t next_look;    /* not before either: pause after a capture that found nothing */
+    int64_t next_measure; /* not before: of how far the log has grown while capture waits */
+    bool stirred;         /* something changed since it was measured */
+    bool overdue;         /* what the running measurement found */
     int64_t empty_wait;   /* the last such pause */
     int64_t capture_start;
     int64_t noticed;     /* when the last notice came */

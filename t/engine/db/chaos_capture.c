@@ -254,7 +254,7 @@ static void sync_once(ls_db *db, bool *more) {
     ls_err err = LS_ERR_INIT;
     ls_db_sync_result r;
     ls_code code = ls_db_sync(db, &r, &err);
-    *more = code == LS_OK && r.more;
+    *more = code == LS_OK && (r.more || r.bumped);
     if (code == LS_EBUSY) {
         busy++;
         *more = true;

@@ -82,7 +82,7 @@ static ls_db_sync_result sync_all(fixture *f) {
     do {
         r = sync_once(f);
         fake_mono += r.settling ? 100 * LS_MS : 0;
-    } while (r.more || r.settling);
+    } while (r.more || r.bumped || r.settling);
     return r;
 }
 
@@ -321,6 +321,99 @@ static void bump_meets_a_lock(void **state) {
     assert_int_not_equal(logged(f, "bump litestream seq: database is locked"), 0);
     assert_int_equal(logged(f, "level=ERROR"), 0);
     assert_int_equal(fulls(f), 1);
+}
+
+/* One file for what was committed, checkpoint or not; the bump comes with the next. */
+static void a_checkpoint_adds_no_file(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    int restarts = 0;
+    for (int i = 0; i < 30; i++) {
+        rows(f, 12);
+        fake_mono += 2000000000LL;
+        ls_db_sync_result r = sync_once(f);
+        assert_int_equal(r.files, 1);
+        assert_false(r.more);
+        restarts += r.bumped;
+    }
+    assert_true(restarts >= 10);
+    (void)sync_all(f);
+    check_image(f, 1);
+    assert_int_equal(sync_once(f).files, 0);
+    assert_int_equal(fulls(f), 1);
+}
+
+/* Only our own frame in the log since the checkpoint: no checkpoint by time. */
+static void own_bump_is_no_change(void **state) {
+    fixture *f = *state;
+    f->log.level = LS_DEBUG;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    rows(f, 30);
+    fake_mono += 2000000000LL;
+    sync_all(f);
+    assert_int_equal(logged(f, "restarted=true"), 1);
+    for (int i = 0; i < 3; i++) {
+        fake_mono += 61 * 1000000000LL;
+        assert_int_equal(sync_once(f).files, 0);
+    }
+    assert_int_equal(logged(f, "msg=checkpoint"), 1);
+    rows(f, 1);
+    sync_all(f);
+    fake_mono += 61 * 1000000000LL;
+    sync_all(f);
+    assert_int_equal(logged(f, "msg=checkpoint"), 2);
+    check_image(f, 1);
+}
+
+/* Longer than one capture takes: pieces first, then the checkpoint. */
+static void long_log_is_captured_before_its_checkpoint(void **state) {
+    fixture *f = *state;
+    f->log.level = LS_DEBUG;
+    f->opts.min_checkpoint_page_n = 20;
+    f->opts.max_sync_wal_bytes = 100 << 10;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    rows(f, 200);
+    fake_mono += 2000000000LL;
+    assert_true(sync_once(f).more);
+    assert_int_equal(logged(f, "msg=checkpoint"), 0);
+    sync_all(f);
+    assert_int_equal(logged(f, "restarted=true"), 1);
+    check_image(f, 1);
+    sql(f->app, "INSERT INTO t(v) VALUES(randomblob(400000))");
+    fake_mono += 2000000000LL;
+    sync_all(f);
+    assert_int_equal(logged(f, "restarted=true"), 2);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 1);
+}
+
+static void overdue_is_more_than_a_constant(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    bool overdue = true;
+    app_start(f, "");
+    db_start(f);
+    must(ls_db_overdue(f->db, &overdue, &err), &err);
+    assert_false(overdue);
+    sync_all(f);
+    sql(f->app, "INSERT INTO t(v) VALUES(zeroblob(15000000))");
+    must(ls_db_overdue(f->db, &overdue, &err), &err);
+    assert_false(overdue);
+    sql(f->app, "INSERT INTO t(v) VALUES(zeroblob(2000000))");
+    must(ls_db_overdue(f->db, &overdue, &err), &err);
+    assert_true(overdue);
+    sync_all(f);
+    must(ls_db_overdue(f->db, &overdue, &err), &err);
+    assert_false(overdue);
+    check_image(f, 1);
 }
 
 static void reader_of_the_application_holds_the_log(void **state) {
@@ -729,7 +822,7 @@ static void bounded_capture_cuts_at_commits(void **state) {
     do {
         r = sync_once(f);
         passes++;
-    } while (r.more);
+    } while (r.more || r.bumped);
     assert_true(passes > 5);
     check_image(f, 1);
     assert_int_equal(fulls(f), 1);
@@ -908,6 +1001,10 @@ int main(void) {
         T(checkpoints_of_others_do_not_break_the_chain),
         T(page_threshold_restarts_the_log),
         T(bump_meets_a_lock),
+        T(a_checkpoint_adds_no_file),
+        T(own_bump_is_no_change),
+        T(long_log_is_captured_before_its_checkpoint),
+        T(overdue_is_more_than_a_constant),
         T(reader_of_the_application_holds_the_log),
         T(big_log_file_is_truncated),
         T(time_checkpoints_only_after_a_change),

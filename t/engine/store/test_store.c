@@ -113,6 +113,11 @@ static ls_txid uploaded(const fixture *f) {
 static bool has_uploaded(fixture *f, const void *txid) {
     return uploaded(f) >= *(const ls_txid *)txid;
 }
+static bool file_has_grown(fixture *f, const void *size) {
+    struct stat st;
+    return stat(f->path, &st) == 0 && st.st_size >= *(const off_t *)size;
+}
+
 static const ls_txid first = 1;
 
 static char *meta_of(const fixture *f) {
@@ -244,22 +249,41 @@ static void first_write_goes_at_once_and_the_next_waits(void **state) {
     assert_true(uploaded(f) >= 2);
 }
 
-/* Captures have an interval of their own. */
-static void uploads_wait_for_their_interval(void **state) {
+/* A file is an upload: there are no more of them than sync-interval allows, however short
+ * monitor-interval is. */
+static void captures_wait_for_the_longer_interval(void **state) {
     fixture *f = *state;
-    const ls_txid four = 4;
     the_db(f, 5 * LS_MS)->replica.sync_interval = HOUR;
     start(f);
     f->app = app_create(f->path, 4096);
     await(f, has_uploaded, &first);
-    ls_txid before = uploaded(f);
-    while (captured(f) < four) {
+    for (int i = 0; i < 20; i++) {
         add_rows(f->app, 1);
         nap(10);
     }
-    assert_int_equal(uploaded(f), before);
+    assert_int_equal(captured(f), 1);
     stop_well(f);
-    assert_true(uploaded(f) >= four);
+    assert_true(uploaded(f) >= 2);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
+/* But a log that has grown by more than can wait is captured, and so can be checkpointed. */
+static void much_log_does_not_wait(void **state) {
+    fixture *f = *state;
+    const ls_txid two = 2;
+    const off_t size = LS_DB_OVERDUE_BYTES;
+    the_db(f, 5 * LS_MS)->replica.sync_interval = HOUR;
+    start(f);
+    f->app = app_create(f->path, 4096);
+    await(f, has_uploaded, &first);
+    sql(f->app, "CREATE TABLE big(v)");
+    for (int i = 0; i < 18; i++) {
+        sql(f->app, "INSERT INTO big VALUES(randomblob(1000000))");
+    }
+    await(f, has_captured, &two);
+    await(f, file_has_grown, &size);
+    assert_int_equal(uploaded(f), 1);
+    stop_well(f);
     assert_true(replica_is_db(f->root, f->path));
 }
 
@@ -291,6 +315,71 @@ static void bursts_are_batched(void **state) {
     assert_true(uploaded(f) >= 3);
     assert_true((int64_t)uploaded(f) <= elapsed / (150 * LS_MS) + 2);
     assert_int_equal(logged(f, "msg=\"ltx file uploaded\""), uploaded(f));
+}
+
+/* Writes without a pause while checkpoints are due all the time; the log restarts restarts times at
+ * least. No more files come to be than intervals have begun, and one beside the first that a
+ * checkpoint's tail may add. */
+static void write_steadily(fixture *f, int64_t interval, int64_t duration, int restarts) {
+    int64_t begun = now();
+    f->log.level = LS_DEBUG;
+    start(f);
+    await(f, has_uploaded, &first);
+    while (now() - begun < duration) {
+        add_rows(f->app, 1);
+        nap(1);
+    }
+    ls_txid files = captured(f);
+    int64_t elapsed = now() - begun;
+    assert_true((int64_t)files <= elapsed / interval + 2);
+    assert_true(files >= 3);
+    assert_true(logged(f, "restarted=true") >= restarts);
+    stop_well(f);
+    assert_true(replica_is_db(f->root, f->path));
+    assert_int_equal(logged(f, "msg=\"ltx file uploaded\""), uploaded(f));
+    assert_int_equal(fulls(f), 1);
+}
+
+static void steady_writing_with_checkpoints(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, LS_SEC)->min_checkpoint_page_n = 50;
+    write_steadily(f, LS_SEC, 4 * LS_SEC, 1);
+}
+
+static void steady_writing_looked_at_often(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    ls_db_config *c = the_db(f, 5 * LS_MS);
+    c->replica.sync_interval = 200 * LS_MS;
+    c->min_checkpoint_page_n = 50;
+    write_steadily(f, 200 * LS_MS, 3 * LS_SEC, 3);
+}
+
+/* What a checkpoint commits itself is captured in its turn, once, though nobody writes any more. */
+static bool is_restarted(fixture *f, const void *arg) {
+    (void)arg;
+    return logged(f, "restarted=true") > 0;
+}
+
+static void own_bump_is_captured_and_then_there_is_rest(void **state) {
+    fixture *f = *state;
+    f->log.level = LS_DEBUG;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 50 * LS_MS)->min_checkpoint_page_n = 20;
+    start(f);
+    await(f, has_uploaded, &first);
+    add_rows(f->app, 100);
+    await(f, is_restarted, NULL);
+    await(f, is_replicated, f->path);
+    nap(300);
+    ls_txid files = captured(f);
+    int checkpoints = logged(f, "msg=checkpoint");
+    nap(300);
+    assert_int_equal(captured(f), files);
+    assert_int_equal(logged(f, "msg=checkpoint"), checkpoints);
+    stop_well(f);
+    assert_int_equal(captured(f), files);
 }
 
 /* Every commit arrives although nothing else happens afterwards: no notice is forgotten while a
@@ -425,11 +514,6 @@ static void idle_says_and_does_nothing(void **state) {
 }
 
 /* A checkpoint is due though nobody writes any more: pages get into the database file. */
-static bool file_has_grown(fixture *f, const void *size) {
-    struct stat st;
-    return stat(f->path, &st) == 0 && st.st_size >= *(const off_t *)size;
-}
-
 static void checkpoint_when_idle(void **state) {
     fixture *f = *state;
     const off_t size = 30 * 4096;
@@ -863,9 +947,13 @@ int main(void) {
 #define STORY(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         STORY(first_write_goes_at_once_and_the_next_waits),
-        STORY(uploads_wait_for_their_interval),
+        STORY(captures_wait_for_the_longer_interval),
+        STORY(much_log_does_not_wait),
         STORY(what_is_there_at_the_start_is_uploaded),
         STORY(bursts_are_batched),
+        STORY(steady_writing_with_checkpoints),
+        STORY(steady_writing_looked_at_often),
+        STORY(own_bump_is_captured_and_then_there_is_rest),
         STORY(lone_commits_all_arrive),
         STORY(notice_before_the_commit),
         STORY(commit_behind_a_slow_sync),
