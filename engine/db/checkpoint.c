@@ -78,8 +78,8 @@ static void truncate_log(ls_db *db) {
                  LS_ATTRS(LS_STR("db", db->path), LS_BOOL("done", rc == SQLITE_OK)));
 }
 
-/* (a) *over: R is exchanged, and what it lets be copied is copied, all of the log if *complete. */
-static ls_code hand_over(ls_db *db, capture *c, bool *over, bool *complete, ls_err *err) {
+/* *over: all is captured, and R is one that began before that was done. */
+static ls_code exchange(ls_db *db, capture *c, bool *over, ls_err *err) {
     sqlite3 **next = &db->r[1 - db->cur];
     ls_code code = ls_db_read_begin(db, next, err);
     if (code != LS_OK) {
@@ -97,7 +97,13 @@ static ls_code hand_over(ls_db *db, capture *c, bool *over, bool *complete, ls_e
     db->cur = 1 - db->cur;
     /* A restart seen since next began was its one; an older one was not. */
     db->successor = db->successor && !before;
-    return ls_db_passive(db, complete, err);
+    return LS_OK;
+}
+
+/* (a) *over: R is exchanged, and what it lets be copied is copied, all of the log if *complete. */
+static ls_code hand_over(ls_db *db, capture *c, bool *over, bool *complete, ls_err *err) {
+    ls_code code = exchange(db, c, over, err);
+    return code == LS_OK && *over ? ls_db_passive(db, complete, err) : code;
 }
 
 /* Under the barrier: nothing is appended, so that after this R begins where capture ended. */
@@ -161,6 +167,16 @@ static ls_code checkpoint_now(ls_db *db, capture *c, ls_err *err) {
     ls_log_write(db->opts.log, LS_DEBUG, "checkpoint",
                  LS_ATTRS(LS_STR("db", db->path), LS_BOOL("complete", complete),
                           LS_INT("frames", index.frames), LS_BOOL("restarted", db->bumped)));
+    return code;
+}
+
+ls_code ls_db_leave_mark_0(ls_db *db, capture *c, ls_err *err) {
+    bool over = false;
+    ls_code code = exchange(db, c, &over, err);
+    if (code == LS_EBUSY) {
+        ls_err_clear(err);
+        code = LS_OK;
+    }
     return code;
 }
 

@@ -188,6 +188,8 @@ static ls_code capture_and_checkpoint(ls_db *db, capture *c, bool *more, ls_err 
     ls_code code = ls_db_checkpoint_due(db, &when, err);
     if (code == LS_OK && when == DUE_NOW) {
         code = ls_db_checkpoint(db, c, err);
+    } else if (code == LS_OK && when == DUE_NOT && db->bumped) {
+        code = ls_db_leave_mark_0(db, c, err);
     }
     if (code == LS_OK && !c->at_end) {
         code = ls_db_capture(db, db->opts.max_sync_wal_bytes, c, err);

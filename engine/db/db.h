@@ -62,7 +62,7 @@ typedef struct ls_db_sync_result {
 
 /* Opens the database if that is still to do, captures what was committed, checkpoints when a
  * threshold says so: one file, a second one if commits came while it checkpointed. Nothing new
- * costs three stats and two small reads. A missing database is no error. After an error the next
+ * costs six stats and four small reads. A missing database is no error. After an error the next
  * call starts from what is on disk. */
 LS_MUST ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err);
 

@@ -187,6 +187,10 @@ LS_MUST ls_code ls_db_checkpoint_due(ls_db *db, due *when, ls_err *err);
 /* Captures, and checkpoints what was captured. Put off by locks of others it is no error; what was
  * captured until then is in c. */
 LS_MUST ls_code ls_db_checkpoint(ls_db *db, capture *c, ls_err *err);
+/* Captures the log that a checkpoint restarted, and holds it where it is captured to. At mark 0 R
+ * lets nobody copy a frame: an application that checkpoints by itself would try, and sort the whole
+ * log for it, at each of its commits. Put off by locks of others it is no error. */
+LS_MUST ls_code ls_db_leave_mark_0(ls_db *db, capture *c, ls_err *err);
 /* *complete: every frame of the log is in the database file. Another checkpointer at work is no
  * error. */
 LS_MUST ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err);

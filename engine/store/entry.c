@@ -194,6 +194,7 @@ static void measure_done(ls_entry *e, ls_lane *lane) {
 static void wait_for_turn(ls_entry *e, int64_t now, int64_t next) {
     if (e->stirred && e->next_measure < next && e->capture_trouble.count == 0) {
         if (now >= e->next_measure) {
+            ls_watch_rest(e, false);
             e->stirred = false;
             e->next_measure = now + e->config->monitor_interval;
             ls_lane_submit(&e->local, e->store->local, measure_work, measure_done);
@@ -202,6 +203,7 @@ static void wait_for_turn(ls_entry *e, int64_t now, int64_t next) {
         next = e->next_measure;
     }
     ls_entry_arm(&e->capture_timer, on_capture_timer, next - now);
+    ls_watch_rest(e, e->stirred && next - now >= LS_STORE_REST_NS && e->next_look <= now);
 }
 
 static void start_capture(ls_entry *e) {
@@ -212,6 +214,7 @@ static void start_capture(ls_entry *e) {
         return;
     }
     (void)uv_timer_stop(&e->capture_timer);
+    ls_watch_rest(e, false);
     e->dirty = e->stirred = false;
     e->look = e->fresh;
     e->capture_start = now;

@@ -36,6 +36,8 @@
 #define LS_STORE_EMPTY_NS (2 * LS_MS)
 /* A notice after as long without one begins anew with short pauses. */
 #define LS_STORE_QUIET_NS (50 * LS_MS)
+/* A wait of at least this long for a capture's turn is spent without notices. */
+#define LS_STORE_REST_NS (10 * LS_MS)
 /* Files of one upload job: what is left goes into the next, behind other databases. */
 #define LS_STORE_UPLOAD_BATCH 64
 
@@ -98,7 +100,9 @@ struct ls_entry {
     bool diverged; /* uploads have stopped */
 
     /* notices */
-    char *wal;      /* what the watch was set for */
+    char *wal; /* what the watch was set for */
+    ls_folder *folders[2];
+    bool resting;   /* a capture is to come, and notices tell nothing until then */
     bool unwatched; /* a folder of it has no watch: of the check that runs */
     bool polling;   /* no watch: looked at each monitor-interval */
     bool watch_warned;
@@ -177,6 +181,10 @@ void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns);
 /* Watches the folders of the configured path and of the real log. Sets e->polling where one cannot
  * be watched. */
 void ls_watch_entry(ls_entry *e);
+/* No notices for e until it is switched off again: each costs a writer the time to wake this
+ * process. A folder is not watched while all of its databases rest. What happens meanwhile is seen
+ * by who looks afterwards, so the watch comes back before the look. */
+void ls_watch_rest(ls_entry *e, bool on);
 /* Starts watches that could not be, or whose folder is another one now. */
 void ls_watch_check(ls_store *store);
 void ls_watch_close(ls_store *store); /* closes the handles */

@@ -4,7 +4,8 @@
  * A database is in up to two folders: that of its configured path, where it or a symbolic link may
  * appear, and that of the real file, where SQLite keeps the log. A notice names a file; the name
  * without "-wal" or "-journal" leads to the database. Where a folder does not exist or the system
- * has no watch left the database is polled, and the watch tried again with every safety poll.
+ * has no watch left the database is polled, and the watch tried again with every safety poll. A
+ * folder whose databases all wait for their captures is not watched meanwhile.
  */
 #include "engine/store/internal.h"
 
@@ -23,7 +24,8 @@ struct ls_folder {
     ls_store *store;
     char *path;
     bool active;
-    dev_t dev; /* of the folder that is watched */
+    bool resting; /* not active because nothing that is told would matter */
+    dev_t dev;    /* of the folder that is watched */
     ino_t ino;
     watched *files;
     size_t n, cap;
@@ -131,7 +133,7 @@ static void folder_check(ls_folder *f) {
         (void)uv_fs_event_stop(&f->handle);
         f->active = false;
     }
-    if (!f->active && there) {
+    if (!f->active && !f->resting && there) {
         folder_start(f, &st);
     }
     for (size_t i = 0; lost && i < f->n; i++) {
@@ -250,8 +252,39 @@ static bool watch_file(ls_entry *e, const char *file, size_t len) {
     if (f == NULL || !folder_add(f, e, base, len - (size_t)(base - file))) {
         return false;
     }
+    e->folders[e->folders[0] == NULL ? 0 : 1] = f;
     folder_check(f);
-    return f->active;
+    return f->active || f->resting;
+}
+
+static void folder_rest(ls_folder *f) {
+    bool all = f->active || f->resting;
+    for (size_t i = 0; all && i < f->n; i++) {
+        all = f->files[i].entry->resting;
+    }
+    if (all == f->resting) {
+        return;
+    }
+    f->resting = all;
+    if (all) {
+        (void)uv_fs_event_stop(&f->handle);
+        f->active = false;
+        return;
+    }
+    folder_check(f);
+    for (size_t i = 0; !f->active && i < f->n; i++) {
+        ls_entry_polling(f->files[i].entry, true);
+    }
+}
+
+void ls_watch_rest(ls_entry *e, bool on) {
+    if (e->resting == on) {
+        return;
+    }
+    e->resting = on;
+    for (size_t i = 0; i < 2 && e->folders[i] != NULL; i++) {
+        folder_rest(e->folders[i]);
+    }
 }
 
 void ls_watch_entry(ls_entry *e) {
@@ -262,6 +295,7 @@ void ls_watch_entry(ls_entry *e) {
     for (size_t i = 0; e->wal != NULL && i < e->store->n_folders; i++) {
         folder_remove(e->store->folders[i], e);
     }
+    e->folders[0] = e->folders[1] = NULL;
     free(e->wal);
     e->wal = strdup(wal);
     bool here = watch_file(e, path, strlen(path));
@@ -279,7 +313,7 @@ void ls_watch_check(ls_store *store) {
             folder_check(f);
         }
         for (size_t k = 0; k < f->n; k++) {
-            f->files[k].entry->unwatched |= !f->active;
+            f->files[k].entry->unwatched |= !f->active && !f->resting;
         }
     }
     for (size_t i = 0; i < store->n; i++) {

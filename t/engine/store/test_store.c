@@ -655,6 +655,34 @@ static void folder_removed_and_made_again(void **state) {
     free(dir);
 }
 
+/* While a commit waits for its turn the folder is not watched: what happens to it then is seen. */
+static void folder_replaced_while_a_commit_waits(void **state) {
+    fixture *f = *state;
+    char *dir = ls_path_join(f->dir, "d");
+    free(f->path);
+    f->path = ls_path_join(dir, "b.db");
+    assert_int_equal(mkdir(dir, 0755), 0);
+    f->app = app_create(f->path, 4096);
+    the_db(f, 500 * LS_MS);
+    start(f);
+    await(f, is_replicated, f->path);
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    add_rows(f->app, 1);
+    nap(50);
+    sqlite3_close(f->app);
+    remove_tree(dir);
+    nap(50);
+    assert_int_equal(mkdir(dir, 0755), 0);
+    f->app = app_create(f->path, 4096);
+    add_rows(f->app, 3);
+    await(f, is_replicated, f->path);
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    free(dir);
+}
+
 /* The log of a database behind a symbolic link is beside the real file. */
 static void through_a_symbolic_link(void **state) {
     fixture *f = *state;
@@ -968,6 +996,7 @@ int main(void) {
         STORY(folder_and_database_appear_later),
         STORY(database_removed_and_made_again),
         STORY(folder_removed_and_made_again),
+        STORY(folder_replaced_while_a_commit_waits),
         STORY(through_a_symbolic_link),
         STORY(replica_comes_back),
         STORY(replica_emptied_while_running),
