@@ -245,18 +245,7 @@ static void folder_remove(ls_folder *f, const ls_entry *e) {
     f->n = kept;
 }
 
-/* Watches for the first len bytes of file, a path. */
-static bool watch_file(ls_entry *e, const char *file, size_t len) {
-    const char *base = ls_path_base(file);
-    ls_folder *f = folder_get(e->store, file);
-    if (f == NULL || !folder_add(f, e, base, len - (size_t)(base - file))) {
-        return false;
-    }
-    e->folders[e->folders[0] == NULL ? 0 : 1] = f;
-    folder_check(f);
-    return f->active || f->resting;
-}
-
+/* Watched, unless all databases in it rest. */
 static void folder_rest(ls_folder *f) {
     bool all = f->active || f->resting;
     for (size_t i = 0; all && i < f->n; i++) {
@@ -275,6 +264,19 @@ static void folder_rest(ls_folder *f) {
     for (size_t i = 0; !f->active && i < f->n; i++) {
         ls_entry_polling(f->files[i].entry, true);
     }
+}
+
+/* Watches for the first len bytes of file, a path. */
+static bool watch_file(ls_entry *e, const char *file, size_t len) {
+    const char *base = ls_path_base(file);
+    ls_folder *f = folder_get(e->store, file);
+    if (f == NULL || !folder_add(f, e, base, len - (size_t)(base - file))) {
+        return false;
+    }
+    e->folders[e->folders[0] == NULL ? 0 : 1] = f;
+    folder_rest(f); /* e does not rest now: others may */
+    folder_check(f);
+    return f->active || f->resting;
 }
 
 void ls_watch_rest(ls_entry *e, bool on) {
