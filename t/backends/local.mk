@@ -1,6 +1,8 @@
 # The suite that every store passes, and tests of single stores.
-UNIT_TESTS += t/backends/test_file t/backends/test_resume t/backends/test_url
-check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_url
+UNIT_TESTS += t/backends/test_file t/backends/test_resume t/backends/test_url \
+	t/backends/test_mem t/backends/test_faults
+check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_url \
+	t/backends/test_mem t/backends/test_faults
 t_backends_test_file_SOURCES = t/backends/test_file.c t/backends/conformance.c \
 	t/backends/conformance.h
 t_backends_test_file_LDADD = $(LS_TEST_LIBS)
@@ -14,3 +16,13 @@ t_backends_test_resume_SOURCES = t/backends/test_resume.c
 t_backends_test_resume_LDADD = $(LS_TEST_LIBS)
 t_backends_test_resume_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=nanosleep
 t_backends_test_resume_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_mem_SOURCES = t/backends/test_mem.c t/backends/conformance.c \
+	t/backends/conformance.h $(MEMSTORE)
+t_backends_test_mem_LDADD = $(LS_TEST_LIBS)
+t_backends_test_mem_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_mem_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_faults_SOURCES = t/backends/test_faults.c t/backends/conformance.c \
+	t/backends/conformance.h $(FAULTSTORE)
+t_backends_test_faults_LDADD = $(LS_TEST_LIBS)
+t_backends_test_faults_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
+t_backends_test_faults_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -17,3 +17,8 @@ FAULTS_LD = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,-
 	-Wl,--wrap=stat,--wrap=stat64,--wrap=lstat,--wrap=lstat64,--wrap=fstat,--wrap=fstat64 \
 	-Wl,--wrap=fstatat,--wrap=fstatat64,--wrap=fstatvfs,--wrap=fstatvfs64,--wrap=access \
 	-Wl,--wrap=opendir,--wrap=readdir,--wrap=readdir64,--wrap=pthread_create
+
+# Stores for tests: in memory, and one that fails as it is told (pauses take no time there).
+MEMSTORE = t/support/memstore.c t/support/memstore.h
+FAULTSTORE = t/support/faultstore.c t/support/faultstore.h $(MEMSTORE)
+FAULTSTORE_LD = -Wl,--wrap=nanosleep
