@@ -15,6 +15,7 @@
 /* Smallest file: header, end marker, index of its 0 byte and its size, trailer. */
 #define MIN_SIZE (LS_LTX_HEADER_SIZE + LS_LTX_PAGE_HEADER_SIZE + 9 + LS_LTX_TRAILER_SIZE)
 
+/* A file that is listed as longer is not damaged where less of it came: the connection broke. */
 static ls_code read_range(ls_storage *s, const ls_ltx_info *file, uint64_t off, void *buf,
                           size_t len, ls_err *err) {
     ls_reader *in = NULL;
@@ -27,8 +28,8 @@ static ls_code read_range(ls_storage *s, const ls_ltx_info *file, uint64_t off, 
     ls_reader_close(in);
     if (rc == LS_OK && got != len) {
         char key[LS_STORAGE_KEY_SIZE];
-        rc = ls_fail(err, LS_ECORRUPT, "%s: ends after %" PRIu64 " bytes",
-                     ls_storage_key(file, key), off + got);
+        rc = ls_fail(err, file->size >= off + len ? LS_EIO : LS_ECORRUPT,
+                     "%s: ends after %" PRIu64 " bytes", ls_storage_key(file, key), off + got);
     }
     return rc;
 }
