@@ -22,3 +22,5 @@ FAULTS_LD = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,-
 MEMSTORE = t/support/memstore.c t/support/memstore.h
 FAULTSTORE = t/support/faultstore.c t/support/faultstore.h $(MEMSTORE)
 FAULTSTORE_LD = -Wl,--wrap=nanosleep
+# Databases that are only modelled, and an oracle for what a store can restore.
+MODEL = t/support/model.c t/support/model.h t/support/listing.c t/support/listing.h
