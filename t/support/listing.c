@@ -15,6 +15,12 @@ static ls_code add(listing *l, const ls_ltx_info *file, ls_err *err) {
         l->cap = cap;
     }
     l->files[l->n++] = *file;
+    ls_txid *newest = &l->newest[file->level];
+    *newest = file->max_txid > *newest ? file->max_txid : *newest;
+    if (file->level == LS_LTX_LEVEL_SNAPSHOT &&
+        (l->oldest_snapshot == 0 || file->max_txid < l->oldest_snapshot)) {
+        l->oldest_snapshot = file->max_txid;
+    }
     return LS_OK;
 }
 
@@ -97,27 +103,13 @@ bool listing_has(const listing *l, const ls_ltx_info *file) {
     return l->n > 0 && bsearch(file, l->files, l->n, sizeof *file, ls_ltx_info_cmp) != NULL;
 }
 
-static ls_txid extreme(const listing *l, int level, bool newest) {
-    ls_txid txid = 0;
-    for (size_t i = 0; i < l->n; i++) {
-        ls_txid max = l->files[i].max_txid;
-        if (level >= 0 && l->files[i].level != level) {
-            continue;
-        }
-        if (txid == 0 || (newest ? max > txid : max < txid)) {
-            txid = max;
-        }
+ls_txid listing_newest(const listing *l) {
+    ls_txid max = 0;
+    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
+        max = l->newest[level] > max ? l->newest[level] : max;
     }
-    return txid;
+    return max;
 }
-
-ls_txid listing_oldest_snapshot(const listing *l) {
-    return extreme(l, LS_LTX_LEVEL_SNAPSHOT, false);
-}
-ls_txid listing_newest_snapshot(const listing *l) {
-    return extreme(l, LS_LTX_LEVEL_SNAPSHOT, true);
-}
-ls_txid listing_newest(const listing *l) { return extreme(l, -1, true); }
 
 size_t listing_count(const listing *l, int level) {
     size_t n = 0;
@@ -128,11 +120,13 @@ size_t listing_count(const listing *l, int level) {
 }
 
 ls_txid listing_broken_promise(const listing *l) {
-    ls_txid oldest = listing_oldest_snapshot(l);
+    ls_txid snapshot = l->newest[LS_LTX_LEVEL_SNAPSHOT];
     for (size_t i = 0; i < l->n; i++) {
-        ls_txid max = l->files[i].max_txid;
-        if (max >= oldest && !listing_reaches(l, max)) {
-            return max;
+        const ls_ltx_info *f = &l->files[i];
+        bool promised = f->level == 0 ? f->max_txid > l->newest[1] && f->max_txid > snapshot
+                                      : f->max_txid >= l->oldest_snapshot;
+        if (promised && !listing_reaches(l, f->max_txid)) {
+            return f->max_txid;
         }
     }
     return 0;

@@ -13,6 +13,8 @@ typedef struct listing {
     size_t n, cap;
     ls_txid *reached; /* ascending; owned */
     size_t reached_n;
+    ls_txid newest[LS_LTX_LEVEL_MAX + 1]; /* MaxTXID of a level; 0: it is empty */
+    ls_txid oldest_snapshot;
 } listing;
 
 /* Lists all levels. l is overwritten, and to be freed whatever is returned. */
@@ -22,16 +24,15 @@ void listing_done(listing *l);
 bool listing_has(const listing *l, const ls_ltx_info *file);
 bool listing_reaches(const listing *l, ls_txid txid);
 
-/* MaxTXID of the oldest and the newest snapshot, 0 without; of the newest file of all. */
-ls_txid listing_oldest_snapshot(const listing *l);
-ls_txid listing_newest_snapshot(const listing *l);
+/* MaxTXID of the newest file of all. */
 ls_txid listing_newest(const listing *l);
 
 /* Files of a level. */
 size_t listing_count(const listing *l, int level);
 
-/* The first TXID that is promised and not reached: ends of files behind the oldest snapshot, and
- * the snapshots; 0: there is none. Without a snapshot every end counts. */
+/* The first TXID that is promised and not reached: the snapshots, and of the files that end behind
+ * the oldest of them the ends; of level 0 those behind the newest file of level 1 or 9, as what is
+ * compacted goes by age. 0: there is none. Without a snapshot ends at any TXID count. */
 ls_txid listing_broken_promise(const listing *l);
 
 #endif

@@ -1,10 +1,10 @@
 # Tests of engine/replica.
 UNIT_TESTS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_faults
+	t/engine/replica/test_faults t/engine/replica/sim_month
 check_PROGRAMS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_faults
+	t/engine/replica/test_faults t/engine/replica/sim_month
 t_engine_replica_test_replica_SOURCES = t/engine/replica/test_replica.c t/support/dbkit.h
 t_engine_replica_test_replica_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
 t_engine_replica_test_replica_LDFLAGS = $(AM_LDFLAGS) -static
@@ -23,3 +23,7 @@ t_engine_replica_test_faults_SOURCES = t/engine/replica/test_faults.c $(MODEL) $
 t_engine_replica_test_faults_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
 t_engine_replica_test_faults_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
 t_engine_replica_test_faults_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_replica_sim_month_SOURCES = t/engine/replica/sim_month.c $(MODEL) $(FAULTSTORE)
+t_engine_replica_sim_month_LDADD = $(LS_TEST_LIBS)
+t_engine_replica_sim_month_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
+t_engine_replica_sim_month_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -120,7 +120,7 @@ static void assert_restores_all(const scene *sc, ls_storage *s) {
     listing l;
     must(listing_read(&l, s, &err), &err);
     for (size_t i = 0; i < l.reached_n; i++) {
-        if (l.reached[i] >= listing_oldest_snapshot(&l)) {
+        if (l.reached[i] >= l.oldest_snapshot) {
             must(model_check_restore(sc->m, s, l.reached[i], &err), &err);
         }
     }
