@@ -24,6 +24,7 @@ typedef struct faultstore {
     uint64_t seed;
     unsigned permille, faults;
     bool down;
+    ls_cancel *cancel;
     long hits, requests[STORE_OP_N];
     /* what lies are made of */
     ls_ltx_info last_put[LS_LTX_LEVEL_MAX + 1];
@@ -111,6 +112,9 @@ static store_fault judge(ls_storage *s, store_op op) {
         fault = fault == NO_FAULT ? at_random(f, op) : fault;
         f->hits += fault != NO_FAULT;
         f->down = fault == STORE_DOWN || fault == STORE_GONE;
+    }
+    if (fault == STORE_SLOW && f->cancel != NULL) {
+        ls_cancel_set(f->cancel);
     }
     (void)pthread_mutex_unlock(&f->lock);
     if (fault == STORE_SLOW) {
@@ -488,6 +492,13 @@ void faultstore_random(ls_storage *s, uint64_t seed, unsigned permille, unsigned
     f->seed = seed * 0x9e3779b97f4a7c15 + 1;
     f->permille = permille;
     f->faults = faults;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+void faultstore_cancels(ls_storage *s, ls_cancel *cancel) {
+    faultstore *f = (faultstore *)s;
+    (void)pthread_mutex_lock(&f->lock);
+    f->cancel = cancel;
     (void)pthread_mutex_unlock(&f->lock);
 }
 

@@ -7,6 +7,7 @@
 #define LS_T_FAULTSTORE_H
 
 #include "backends/storage.h"
+#include "engine/base/cancel.h"
 
 typedef enum store_op {
     STORE_LIST,
@@ -57,6 +58,9 @@ void faultstore_script(ls_storage *s, store_op op, store_fault fault, long n);
 
 /* Of a thousand requests so many are spoilt by one of the faults that applies; 0: none. */
 void faultstore_random(ls_storage *s, uint64_t seed, unsigned permille, unsigned faults);
+
+/* A request that is slow sets the flag: somebody lost patience. NULL: nobody does. */
+void faultstore_cancels(ls_storage *s, ls_cancel *cancel);
 
 /* The store is back and works. */
 void faultstore_up(ls_storage *s);

@@ -196,10 +196,15 @@ static ls_code read_all(ls_reader *in, ls_buf *buf, ls_err *err) {
 
 static bytes *bytes_of(ls_buf *buf) {
     bytes *b = malloc(sizeof *b);
-    if (b != NULL) {
-        b->len = buf->len;
-        b->data = ls_buf_steal(buf);
-        atomic_init(&b->refs, 1);
+    if (b == NULL) {
+        return NULL;
+    }
+    b->len = buf->len;
+    b->data = ls_buf_steal(buf);
+    atomic_init(&b->refs, 1);
+    if (b->data == NULL) {
+        free(b);
+        b = NULL;
     }
     return b;
 }
@@ -281,27 +286,35 @@ static ls_code mem_copy(ls_storage *s, const ls_ltx_info *from, const ls_ltx_inf
 
 /* ---- remove ---- */
 
-static bytes *unhook(memstore *m, const ls_ltx_info *file) {
+/* Marks a file as gone. */
+static void unhook(memstore *m, const ls_ltx_info *file) {
     bool found;
     size_t i = find(m, file, &found);
-    if (!found) {
-        return NULL;
+    if (found) {
+        let_go(m->at[i].bytes);
+        m->at[i].bytes = NULL;
     }
-    bytes *b = m->at[i].bytes;
-    m->n--;
-    memmove(m->at + i, m->at + i + 1, (m->n - i) * sizeof *m->at);
-    return b;
+}
+
+static void close_ranks(memstore *m) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        if (m->at[i].bytes != NULL) {
+            m->at[n++] = m->at[i];
+        }
+    }
+    m->n = n;
 }
 
 static ls_code mem_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err) {
     (void)err;
     memstore *m = (memstore *)s;
+    (void)pthread_mutex_lock(&m->lock);
     for (size_t i = 0; i < n; i++) {
-        (void)pthread_mutex_lock(&m->lock);
-        bytes *b = unhook(m, &files[i]);
-        (void)pthread_mutex_unlock(&m->lock);
-        let_go(b);
+        unhook(m, &files[i]);
     }
+    close_ranks(m);
+    (void)pthread_mutex_unlock(&m->lock);
     return LS_OK;
 }
 

@@ -1,10 +1,10 @@
 # Tests of engine/replica.
 UNIT_TESTS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_faults t/engine/replica/sim_month
+	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month
 check_PROGRAMS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_faults t/engine/replica/sim_month
+	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month
 t_engine_replica_test_replica_SOURCES = t/engine/replica/test_replica.c t/support/dbkit.h
 t_engine_replica_test_replica_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
 t_engine_replica_test_replica_LDFLAGS = $(AM_LDFLAGS) -static
@@ -27,3 +27,7 @@ t_engine_replica_sim_month_SOURCES = t/engine/replica/sim_month.c $(MODEL) $(FAU
 t_engine_replica_sim_month_LDADD = $(LS_TEST_LIBS)
 t_engine_replica_sim_month_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
 t_engine_replica_sim_month_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_replica_test_levels_SOURCES = t/engine/replica/test_levels.c $(MODEL) $(FAULTSTORE)
+t_engine_replica_test_levels_LDADD = $(LS_TEST_LIBS)
+t_engine_replica_test_levels_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
+t_engine_replica_test_levels_CPPFLAGS = $(LS_TEST_CPPFLAGS)
