@@ -384,13 +384,15 @@ static void local_files_go_where_the_store_keeps_all(void **state) {
 
 /* ---- recorded replicas ---- */
 
-static void recorded_by_the_seed(void **state) {
-    json_decref(replica_copy("replica-a", *state));
+/* Everything that may go goes, from what the reference left; what it is now can be restored. */
+static ls_storage *retain_recorded(void **state, const char *name) {
+    json_decref(replica_copy(name, *state));
     char *root = tempdir_path(state, "replica");
     ls_storage *s;
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     must(ls_storage_open_file(root, NULL, &s, &err), &err);
+    free(root);
     ls_plan plan;
     ls_restore_result restored;
     size_t len = 0;
@@ -401,16 +403,30 @@ static void recorded_by_the_seed(void **state) {
     const ls_retain_policy policy = {
         .snapshot_retention_ms = 1, .l0_retention_ms = 1, .remote = true};
     must(ls_retain_l0(s, &policy, INT64_MAX, NULL, &res, &err), &err);
-    assert_level(s, 0, "13b-13b 13c-13c");
     must(ls_retain_snapshots(s, &policy, INT64_MAX, NULL, &res, &err), &err);
+    assert_restores(s, 0, data, len);
+    free(data);
+    return s;
+}
+
+static void recorded_by_the_seed(void **state) {
+    ls_storage *s = retain_recorded(state, "replica-a");
+    assert_level(s, 0, "13b-13b 13c-13c");
     assert_level(s, 9, "1-13b");
     assert_level(s, 1, "c1-e9 ea-112 113-13a");
     assert_level(s, 2, "c1-13a");
     assert_level(s, 3, "1-2");
-    assert_restores(s, 0, data, len);
-    free(data);
     ls_storage_free(s);
-    free(root);
+}
+
+static void recorded_by_its_successor(void **state) {
+    ls_storage *s = retain_recorded(state, "replica-head");
+    assert_level(s, 0, "bd-bd");
+    assert_level(s, 9, "1-a2"); /* the floor is that of 1-2b */
+    assert_level(s, 1, "c-2b 2c-4d 4e-6f 70-91 92-b3 b4-bb bc-bd");
+    assert_level(s, 2, "3-4d 4e-b3");
+    assert_level(s, 3, "1-4d");
+    ls_storage_free(s);
 }
 
 int main(void) {
@@ -431,6 +447,7 @@ int main(void) {
         unit_test_in_tempdir(local_files_that_nothing_covers_stay),
         unit_test_in_tempdir(local_files_go_where_the_store_keeps_all),
         unit_test_in_tempdir(recorded_by_the_seed),
+        unit_test_in_tempdir(recorded_by_its_successor),
     };
     return cmocka_run_group_tests_name("replica retain", tests, NULL, NULL);
 }
