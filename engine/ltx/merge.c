@@ -243,19 +243,33 @@ static ls_code open_run(merge *m, size_t from, size_t to, source *s, ls_err *err
     return ls_ltx_decoder_open(&s->run_in.base, &header, &s->dec, err);
 }
 
+/* Inputs of the smallest runs: while one is made, each of the runs around it, which are four at
+ * most, has its oldest input open. */
+#define RUN_INPUTS (LS_LTX_MERGE_FANIN - 4)
+
+/* How many inputs each run is of, if count inputs are to become at most LS_LTX_MERGE_FANIN sources:
+ * the oldest input by itself and runs, or, for 1, inputs alone. */
+static size_t run_size(size_t count) {
+    size_t step = 1;
+    for (size_t most = LS_LTX_MERGE_FANIN; count > most;
+         most = 1 + (LS_LTX_MERGE_FANIN - 1) * step) {
+        step = step == 1 ? RUN_INPUTS : most;
+    }
+    return step;
+}
+
 /* Opens inputs from..to-1 as at most LS_LTX_MERGE_FANIN sources, oldest first. *k of them are to be
- * closed, also after an error. Only the last source can be an input beside runs, so that inputs are
- * opened in order. */
+ * closed, also after an error. The oldest input, which as a rule is by far the largest, is not read
+ * and written once more as part of a run. Inputs are opened in order. */
 static ls_code open_sources(merge *m, size_t from, size_t to, source *sources, size_t *k,
                             ls_err *err) {
-    size_t step = 1;
-    while (to - from > step * LS_LTX_MERGE_FANIN)
-        step *= LS_LTX_MERGE_FANIN;
+    size_t step = run_size(to - from);
     ls_code rc = LS_OK;
-    for (size_t i = from; i < to && rc == LS_OK; i += step) {
+    for (size_t i = from; i < to && rc == LS_OK;) {
         source *s = &sources[(*k)++];
-        size_t count = to - i < step ? to - i : step;
+        size_t count = i == from ? 1 : to - i < step ? to - i : step;
         rc = count == 1 ? open_input(m, i, s, err) : open_run(m, i, i + count, s, err);
+        i += count;
     }
     return rc;
 }

@@ -1,5 +1,10 @@
 # make bench: our speed against lz4 on this machine. No test: nothing depends on the figures.
-EXTRA_DIST += t/bench/bench.py t/bench/measure.py t/bench/restore_files.py
-bench: $(bin_PROGRAMS)
+EXTRA_DIST += t/bench/bench.py t/bench/measure.py t/bench/restore_files.py t/bench/levels.py
+check_PROGRAMS += t/bench/compact_bench
+t_bench_compact_bench_SOURCES = t/bench/compact_bench.c
+t_bench_compact_bench_LDADD = liblitestream.la
+t_bench_compact_bench_LDFLAGS = $(AM_LDFLAGS) -static
+bench: $(bin_PROGRAMS) t/bench/compact_bench
 	$(T_ENV) $(PYTHON3) $(srcdir)/t/bench/bench.py -bin . $(BENCH_FLAGS)
+	$(T_ENV) $(PYTHON3) $(srcdir)/t/bench/levels.py -bin . $(LEVELS_FLAGS)
 .PHONY: bench

@@ -290,7 +290,7 @@ static void check_model(size_t n, size_t step) {
 
 static void test_model(void **state) {
     (void)state;
-    static const size_t counts[] = {1, 2, 3, 5, 63, 64, 65, 127, 128, 129, 1000, 4095, 4096, 4097};
+    static const size_t counts[] = {1, 2, 3, 5, 63, 64, 65, 127, 128, 129, 1000, 3781, 3782, 4097};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         check_model(counts[i], SIZE_MAX);
     check_model(100, 1);
