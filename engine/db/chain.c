@@ -4,7 +4,8 @@
  * The file must verify; the log's salts must be the file's; its checksums are followed from the
  * log's top to the end of the file's range and must be there what they were when the file was
  * written; and the frames of that range must hold exactly the file's pages. Then capture goes on
- * behind it. Anything else is a full file, with the reason.
+ * behind it. Or the log is the one that a note says to follow the file's: capture goes on at its
+ * top. Anything else is a full file, with the reason.
  */
 #include "engine/db/internal.h"
 
@@ -112,6 +113,27 @@ static ls_code compare_range(ls_db *db, const ls_wal_header *hdr, ls_reader *in,
     return code;
 }
 
+static void go_on_at(ls_db *db, const ls_wal_header *hdr, const ls_wal_pos *end) {
+    db->chain.known = true;
+    db->chain.salt1 = hdr->salt1;
+    db->chain.salt2 = hdr->salt2;
+    db->chain.end = *end;
+}
+
+/* A log with other salts. */
+static ls_code prove_successor(ls_db *db, const ls_wal_header *hdr, const ls_ltx_header *file,
+                               ls_err *err) {
+    bool yes = false;
+    ls_code code = ls_db_is_successor(db, file->max_txid, file->node_id, hdr, &yes, err);
+    if (code == LS_OK && yes) {
+        ls_wal_pos top = ls_wal_pos_start(hdr);
+        go_on_at(db, hdr, &top);
+    } else if (code == LS_OK) {
+        ls_db_full_because(db, "the log was restarted while litestream was not attached");
+    }
+    return code;
+}
+
 /* Does the log still hold what the newest file captured, where it says? */
 static ls_code chain_prove(ls_db *db, const char *path, const ls_ltx_header *file, ls_err *err) {
     ls_wal_header hdr;
@@ -130,8 +152,7 @@ static ls_code chain_prove(ls_db *db, const char *path, const ls_ltx_header *fil
         return LS_OK;
     }
     if (hdr.salt1 != file->wal_salt1 || hdr.salt2 != file->wal_salt2) {
-        ls_db_full_because(db, "the log was restarted while litestream was not attached");
-        return LS_OK;
+        return prove_successor(db, &hdr, file, err);
     }
     ls_wal_pos begin, end;
     bool same = false;
@@ -147,10 +168,7 @@ static ls_code chain_prove(ls_db *db, const char *path, const ls_ltx_header *fil
     if (code == LS_OK && !same) {
         ls_db_full_because(db, "the log does not hold what the newest LTX file captured");
     } else if (code == LS_OK) {
-        db->chain.known = true;
-        db->chain.salt1 = hdr.salt1;
-        db->chain.salt2 = hdr.salt2;
-        db->chain.end = end;
+        go_on_at(db, &hdr, &end);
     }
     return code;
 }

@@ -146,6 +146,7 @@ static ls_code restart_log(ls_db *db, const ls_wal_index *index, ls_err *err) {
     if (code == LS_OK) {
         db->changed = false;
         db->bumped = true;
+        ls_db_note_successor(db);
     }
     return code;
 }

@@ -144,6 +144,14 @@ int64_t ls_db_index_ahead(const ls_db *db, const ls_wal_index *index);
 /* chain.c: rebuilding the chain state at start (rule 1) */
 LS_MUST ls_code ls_db_chain_load(ls_db *db, ls_err *err);
 
+/* successor.c: the log that follows the captured one, for the next start (rule 1). To be written
+ * when a checkpoint has restarted the log; failing costs a full file after a kill, and is logged.
+ */
+void ls_db_note_successor(ls_db *db);
+/* Is the log with this header noted as what follows the newest file, of that TXID and log mark? */
+LS_MUST ls_code ls_db_is_successor(ls_db *db, ls_txid txid, uint64_t mark, const ls_wal_header *hdr,
+                                   bool *yes, ls_err *err);
+
 /* ltxfile.c: writing one file of the chain, whole and durable (rule 8) */
 typedef struct ltx_out ltx_out;
 /* prev_commit: pages of the database before; the file must hold every page behind it. 0: unknown,

@@ -499,6 +499,108 @@ static void restart_continues_where_nothing_was_lost(void **state) {
     assert_int_equal(fulls(f), 1);
 }
 
+static void copy_file(const char *from, const char *to) {
+    ls_err err = LS_ERR_INIT;
+    char *data;
+    size_t len;
+    must(ls_read_file(from, 64 << 20, &data, &len, &err), &err);
+    int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    must(ls_write_full(fd, data, len, to, &err), &err);
+    close(fd);
+    free(data);
+}
+
+/* Up to a checkpoint that has restarted the log, whose first commit is not captured yet. */
+static void until_bumped(fixture *f) {
+    bool bumped = false;
+    for (int i = 0; i < 20 && !bumped; i++) {
+        rows(f, 10);
+        fake_mono += 2000000000LL;
+        bumped = sync_once(f).bumped;
+    }
+    assert_true(bumped);
+}
+
+/* Killed between a checkpoint and the next capture: what followed is proved by the note. */
+static void killed_behind_a_checkpoint(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    for (int i = 0; i < 6; i++) {
+        until_bumped(f);
+        db_stop(f);
+        sql(f->app, "UPDATE t SET v = randomblob(700) WHERE id % 3 = 0");
+        rows(f, i % 3);
+        db_start(f);
+        sync_all(f);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+}
+
+static void note_path(fixture *f, char path[160]) {
+    (void)snprintf(path, 160, "%s/.a.db-litestream/next-log", f->dir);
+}
+
+/* Each of these makes the note say nothing: a full file follows. */
+static void change_behind_a_checkpoint(fixture *f, int how) {
+    static const char *const modes[] = {"PRAGMA wal_checkpoint(TRUNCATE)",
+                                        "PRAGMA wal_checkpoint(RESTART)",
+                                        "PRAGMA wal_checkpoint(PASSIVE)"};
+    char path[160];
+    note_path(f, path);
+    rows(f, 5);
+    if (how < 3) {
+        sql(f->app, modes[how]);
+        rows(f, 1);
+    } else if (how == 3) {
+        assert_int_equal(truncate(path, 40), 0);
+    } else if (how == 4) {
+        assert_int_equal(unlink(path), 0);
+    } else {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        assert_int_equal(pwrite(fd, "f", 1, 30), 1); /* in the log mark */
+        close(fd);
+    }
+}
+
+static void note_that_proves_nothing(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    for (int how = 0; how < 6; how++) {
+        until_bumped(f);
+        db_stop(f);
+        change_behind_a_checkpoint(f, how);
+        db_start(f);
+        sync_all(f);
+        check_image(f, 1);
+        assert_int_equal(fulls(f), 2 + how);
+    }
+}
+
+/* The database file alone is put back to an older copy, in place, and the log stays. */
+static void older_file_under_a_noted_log(void **state) {
+    fixture *f = *state;
+    char old[160];
+    (void)snprintf(old, sizeof(old), "%s.old", f->path);
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    copy_file(f->path, old);
+    until_bumped(f);
+    db_stop(f);
+    copy_file(old, f->path);
+    db_start(f);
+    sync_once(f);
+    assert_int_equal(fulls(f), 2);
+}
+
 /* Traps 1 and 2, experiments G2 and K. */
 static void log_restarted_while_stopped(void **state) {
     fixture *f = *state;
@@ -523,17 +625,6 @@ static void log_restarted_while_stopped(void **state) {
         check_image(f, 1);
     }
     assert_true(fulls(f) >= 9);
-}
-
-static void copy_file(const char *from, const char *to) {
-    ls_err err = LS_ERR_INIT;
-    char *data;
-    size_t len;
-    must(ls_read_file(from, 64 << 20, &data, &len, &err), &err);
-    int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    must(ls_write_full(fd, data, len, to, &err), &err);
-    close(fd);
-    free(data);
 }
 
 /* Experiment V. */
@@ -1009,6 +1100,9 @@ int main(void) {
         T(big_log_file_is_truncated),
         T(time_checkpoints_only_after_a_change),
         T(restart_continues_where_nothing_was_lost),
+        T(killed_behind_a_checkpoint),
+        T(note_that_proves_nothing),
+        T(older_file_under_a_noted_log),
         T(log_restarted_while_stopped),
         T(rolled_back_to_older_copies),
         T(other_frames_before_equal_ones),

@@ -45,7 +45,7 @@ void drop_objects(world *w) {
 void capture_all(world *w) {
     ls_err err = LS_ERR_INIT;
     ls_db_sync_result res = {.more = true};
-    for (int i = 0; res.more; i++) {
+    for (int i = 0; res.more || res.bumped; i++) {
         assert_true(i < 100);
         must(ls_db_sync(w->db, &res, &err), &err);
     }
