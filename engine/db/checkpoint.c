@@ -25,9 +25,10 @@ static bool file_too_big(const ls_db *db, const ls_wal_index *index) {
            st.st_size >= LS_WAL_HEADER_SIZE + most;
 }
 
-/* The log is to begin anew. */
+/* The log is to begin anew. One frame is what it begins with: our own bump must never be the reason
+ * for the next one, however low the thresholds are. */
 static bool too_long(const ls_db *db, const ls_wal_index *index) {
-    return index->valid &&
+    return index->valid && index->frames > 1 &&
            (index->frames >= (uint32_t)db->opts.min_checkpoint_page_n || file_too_big(db, index));
 }
 
@@ -83,6 +84,9 @@ static ls_code exchange(ls_db *db, capture *c, bool *over, ls_err *err) {
     sqlite3 **next = &db->r[1 - db->cur];
     ls_code code = ls_db_read_begin(db, next, err);
     if (code != LS_OK) {
+        /* No checkpoint without it, but what is committed is captured all the same. */
+        ls_err ignored = LS_ERR_INIT;
+        (void)!ls_db_capture(db, db->opts.max_sync_wal_bytes, c, &ignored);
         return code;
     }
     bool before = db->successor;

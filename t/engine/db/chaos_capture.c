@@ -310,6 +310,22 @@ static void make_database(void) {
     sqlite3_close(h);
 }
 
+/* A full file hides what was done wrong before it; the log tells. */
+static void check_log(const char *log_path) {
+    ls_err err = LS_ERR_INIT;
+    char *data;
+    size_t len;
+    if (ls_read_file(log_path, 64 << 20, &data, &len, &err) != LS_OK) {
+        die("read log", &err);
+    }
+    const char *line = strstr(data, "level=ERROR");
+    if (line != NULL) {
+        printf("# %.*s\n", (int)strcspn(line, "\n"), line);
+        die("an error was logged", NULL);
+    }
+    free(data);
+}
+
 /* A daemon that is stopped and started at random, beside what runs without a stop. */
 static void run(ls_db_opts *opts, double seconds) {
     ls_err err = LS_ERR_INIT;
@@ -372,6 +388,7 @@ int main(void) {
     opts.max_sync_wal_bytes = 2 << 20;
     printf("1..1\n");
     run(&opts, seconds);
+    check_log(log_path);
     for (int i = 0; i < 7; i++) {
         kill(pids[i], SIGKILL);
         waitpid(pids[i], NULL, 0);

@@ -3,7 +3,7 @@ UNIT_TESTS += t/engine/db/test_db
 check_PROGRAMS += t/engine/db/test_db
 t_engine_db_test_db_SOURCES = t/engine/db/test_db.c t/support/dbkit.h
 t_engine_db_test_db_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
-t_engine_db_test_db_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_db_test_db_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=sqlite3_open_v2
 t_engine_db_test_db_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 UNIT_TESTS += t/engine/db/chaos_capture

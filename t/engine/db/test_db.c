@@ -43,6 +43,20 @@ static int64_t wall_of(const ls_clock *c) {
 }
 static const ls_clock fake_clock = {.wall_ms = wall_of, .mono_ns = mono_of};
 
+/* ---- Handles that SQLite cannot open ---- */
+
+static bool no_more_handles;
+
+int __real_sqlite3_open_v2(const char *name, sqlite3 **out, int flags, const char *vfs);
+int __wrap_sqlite3_open_v2(const char *name, sqlite3 **out, int flags, const char *vfs);
+int __wrap_sqlite3_open_v2(const char *name, sqlite3 **out, int flags, const char *vfs) {
+    if (no_more_handles) {
+        *out = NULL;
+        return SQLITE_CANTOPEN;
+    }
+    return __real_sqlite3_open_v2(name, out, flags, vfs);
+}
+
 /* ---- helpers ---- */
 
 static void app_start(fixture *f, const char *setup) {
@@ -102,6 +116,7 @@ static int setup(void **state) {
     f->opts = ls_db_opts_default(f->path);
     f->opts.log = &f->log;
     fake_mono = 1;
+    no_more_handles = false;
     f->opts.clock = &fake_clock;
     *state = f;
     return 0;
@@ -391,6 +406,31 @@ static void long_log_is_captured_before_its_checkpoint(void **state) {
     fake_mono += 2000000000LL;
     sync_all(f);
     assert_int_equal(logged(f, "restarted=true"), 2);
+    check_image(f, 1);
+    assert_int_equal(fulls(f), 1);
+}
+
+/* The handle that only a checkpoint needs cannot be had: capture goes on without checkpoints. */
+static void no_checkpoint_is_no_reason_not_to_capture(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    no_more_handles = true;
+    for (ls_txid txid = 2; txid <= 4; txid++) {
+        ls_err err = LS_ERR_INIT;
+        ls_db_sync_result r;
+        rows(f, 30);
+        fake_mono += 2000000000LL;
+        assert_int_equal(ls_db_sync(f->db, &r, &err), LS_EPERM);
+        assert_int_equal(ls_db_txid(f->db), txid);
+        check_image(f, 1);
+    }
+    no_more_handles = false;
+    fake_mono += 2000000000LL;
+    assert_true(sync_once(f).bumped);
+    (void)sync_all(f);
     check_image(f, 1);
     assert_int_equal(fulls(f), 1);
 }
@@ -1095,6 +1135,7 @@ int main(void) {
         T(a_checkpoint_adds_no_file),
         T(own_bump_is_no_change),
         T(long_log_is_captured_before_its_checkpoint),
+        T(no_checkpoint_is_no_reason_not_to_capture),
         T(overdue_is_more_than_a_constant),
         T(reader_of_the_application_holds_the_log),
         T(big_log_file_is_truncated),
