@@ -224,8 +224,15 @@ ls_code ls_db_overdue(ls_db *db, bool *overdue, ls_err *err) {
     if (!db->opened || !db->chain.known) {
         return LS_OK;
     }
+    const char *why;
+    moved what;
+    ls_code code = ls_db_identity(db, &what, &why, err);
+    if (code != LS_OK || why != NULL) {
+        *overdue = why != NULL;
+        return code;
+    }
     ls_wal_index index;
-    ls_code code = ls_db_log_index(db, &index, err);
+    code = ls_db_log_index(db, &index, err);
     int64_t most = db->opts.min_checkpoint_page_n * ls_wal_frame_size(db->chain.page_size);
     most = most > LS_DB_OVERDUE_BYTES ? most : LS_DB_OVERDUE_BYTES;
     *overdue = code == LS_OK && ls_db_index_ahead(db, &index) > most;

@@ -68,8 +68,9 @@ LS_MUST ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err);
 
 /* More than this, and than min_checkpoint_page_n pages, is overdue. */
 #define LS_DB_OVERDUE_BYTES (16LL << 20)
-/* For who syncs seldom: has the log grown by so much since the last sync that the next one should
- * not wait? Costs one small read. */
+/* For who syncs seldom: should the next sync not wait, because the log has grown by so much since
+ * the last one, or another database, log or index is there now? Costs five stats and a small read.
+ */
 LS_MUST ls_code ls_db_overdue(ls_db *db, bool *overdue, ls_err *err);
 
 /* Final sync is the caller's; ends the read transaction, closes SQLite, then the file. NULL ok. */

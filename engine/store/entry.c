@@ -182,11 +182,13 @@ static void measure_work(ls_entry *e, ls_lane *lane) {
     (void)!ls_db_overdue(e->db, &e->overdue, &lane->err);
 }
 
+/* Where there are no notices the poll goes on, or nothing would ask for the next measurement. */
 static void measure_done(ls_entry *e, ls_lane *lane) {
     (void)lane;
     if (e->overdue) {
         e->next_capture = 0;
     }
+    arm_poll(e);
 }
 
 /* Not before next, unless the log grows too much until then. After failures the pause is for
@@ -203,7 +205,10 @@ static void wait_for_turn(ls_entry *e, int64_t now, int64_t next) {
         next = e->next_measure;
     }
     ls_entry_arm(&e->capture_timer, on_capture_timer, next - now);
-    ls_watch_rest(e, e->stirred && next - now >= LS_STORE_REST_NS && e->next_look <= now);
+    bool rest = e->stirred && next - now >= LS_STORE_REST_NS && e->next_look <= now;
+    /* Who does not listen cannot miss a notice. */
+    e->by_poll = e->by_poll && !rest;
+    ls_watch_rest(e, rest);
 }
 
 static void start_capture(ls_entry *e) {

@@ -8,9 +8,14 @@
 
 /* ---- One database, on a worker ---- */
 
+/* So often at most another sync follows because of our own commit: an application that writes on
+ * may make each of them restart the log again. */
+#define BUMPS_MAX 8
+
 /* All that is committed by now, in as many pieces as it takes, and what we commit ourselves. */
 static ls_code capture_all(ls_entry *e, bool *missing, ls_err *err) {
     ls_db_sync_result res;
+    int bumps = 0;
     do {
         res = (ls_db_sync_result){0};
         ls_code rc = ls_db_sync(e->db, &res, err);
@@ -21,7 +26,8 @@ static ls_code capture_all(ls_entry *e, bool *missing, ls_err *err) {
             return ls_fail(err, LS_EBUSY, "sync database %s: it was replaced a moment ago",
                            ls_db_path(e->db));
         }
-    } while ((res.more || res.bumped) && !ls_canceled(&e->store->cancel));
+        bumps += res.bumped;
+    } while ((res.more || (res.bumped && bumps <= BUMPS_MAX)) && !ls_canceled(&e->store->cancel));
     *missing = res.missing;
     return LS_OK;
 }

@@ -232,6 +232,102 @@ static int teardown(void **state) {
 
 /* ---- When jobs run ---- */
 
+/* False if it has not ended by itself after 10 s. */
+static bool stop_ends(fixture *f) {
+    struct timespec t;
+    ls_store_stop(f->store);
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_sec += 10;
+    f->running = pthread_timedjoin_np(f->thread, NULL, &t) != 0;
+    return !f->running;
+}
+
+/* A checkpoint at each page: our own commit is no reason for another one. */
+static void one_page_of_log_and_then_there_is_rest(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    ls_db_config *c = the_db(f, 20 * LS_MS);
+    c->min_checkpoint_page_n = c->truncate_page_n = 1;
+    start(f);
+    await(f, has_uploaded, &first);
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    nap(300);
+    ls_txid files = captured(f);
+    nap(300);
+    assert_int_equal(captured(f), files);
+    assert_true(stop_ends(f));
+    must(f->rc, &f->err);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
+/* Two commits around the moment of the safety poll, and then a long rest. */
+static void commit_beside_the_safety_poll(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    the_db(f, 600 * LS_MS);
+    int64_t begun = now();
+    start_with(f, 1000 * LS_MS);
+    await(f, is_replicated, f->path);
+    for (int i = 0; i < 4; i++) {
+        while ((now() - begun) / LS_MS % 2000 < 700) {
+            nap(5);
+        }
+        add_rows(f->app, 1);
+        while ((now() - begun) / LS_MS % 2000 < 1100) {
+            nap(5);
+        }
+        add_rows(f->app, 1);
+        while ((now() - begun) / LS_MS % 2000 > 700) {
+            nap(5);
+        }
+    }
+    nap(900);
+    nap(900);
+    stop_well(f);
+    assert_int_equal(logged(f, "msg=\"file-change notices do not arrive, polling instead\""), 0);
+}
+
+/* Also where there are no notices. */
+static void much_log_does_not_wait_where_it_is_polled(void **state) {
+    fixture *f = *state;
+    const ls_txid two = 2;
+    watching = WATCH_FULL;
+    the_db(f, 5 * LS_MS)->replica.sync_interval = HOUR;
+    f->app = app_create(f->path, 4096);
+    sql(f->app, "CREATE TABLE big(v)");
+    start(f);
+    await(f, has_uploaded, &first);
+    nap(100);
+    for (int i = 0; i < 18; i++) {
+        sql(f->app, "INSERT INTO big VALUES(randomblob(1000000))");
+    }
+    await(f, has_captured, &two);
+    stop_well(f);
+    assert_true(replica_is_db(f->root, f->path));
+    watching = WATCH_WELL;
+}
+
+/* Another database in its place is no commit: it does not wait for its turn. */
+static void replaced_database_does_not_wait(void **state) {
+    fixture *f = *state;
+    the_db(f, 5 * LS_MS)->replica.sync_interval = HOUR;
+    f->app = app_create(f->path, 4096);
+    start(f);
+    await(f, has_uploaded, &first);
+    add_rows(f->app, 1);
+    nap(50);
+    sqlite3_close(f->app);
+    char *other = ls_path_join(f->dir, "other.db");
+    f->app = app_create(other, 4096);
+    sqlite3_close(f->app);
+    f->app = NULL;
+    assert_int_equal(rename(other, f->path), 0);
+    free(other);
+    await(f, is_logged, "msg=\"database is opened again\"");
+    stop_well(f);
+}
+
 /* With intervals of an hour the first write is there at once, the second waits for its turn, which
  * the stop brings. */
 static void first_write_goes_at_once_and_the_next_waits(void **state) {
@@ -979,6 +1075,10 @@ int main(void) {
         STORY(much_log_does_not_wait),
         STORY(what_is_there_at_the_start_is_uploaded),
         STORY(bursts_are_batched),
+        STORY(one_page_of_log_and_then_there_is_rest),
+        STORY(commit_beside_the_safety_poll),
+        STORY(much_log_does_not_wait_where_it_is_polled),
+        STORY(replaced_database_does_not_wait),
         STORY(steady_writing_with_checkpoints),
         STORY(steady_writing_looked_at_often),
         STORY(own_bump_is_captured_and_then_there_is_rest),
