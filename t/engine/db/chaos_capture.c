@@ -1,404 +1,338 @@
 /*
- * The test that proves capture: writers (rollbacks, spills, VACUUM), checkpointers in all modes and
- * readers, all in other processes and by seed, while this process captures. At every barrier (a
- * write transaction of ours, so that nothing moves) the image that the level-0 files hold together
- * equals, page by page, what SQLite reads in that transaction.
+ * The test that proves capture: applications in other processes, by seed, write, checkpoint and
+ * read a database (chaos_apps.c) while this process captures it and gives it up and takes it again.
+ * At every barrier (a write transaction of the auditor, another process, so that nothing moves) it
+ * captures to the end; the image that the level-0 files hold together must equal, page by page,
+ * what sqlite3_backup copies from a read transaction begun there (chaos_audit.c).
  *
- * CHAOS_SECONDS (60), CHAOS_SEED (1), CHAOS_PAGE_SIZE (4096). Prints how often the interesting
- * things were met; each must be above zero in a run of 30 s or more.
+ * From the environment:
+ *   CHAOS_SECONDS    60
+ *   CHAOS_SEED       1
+ *   CHAOS_PAGE_SIZE  4096
+ *   CHAOS_VARIANT    words with commas between them, none by default:
+ *                    links     the database is reached through symbolic links, of its folder and
+ *                              of the file
+ *                    reader    for two thirds of the time a reader does not end and nobody else
+ *                              checkpoints: the log grows, and must shrink afterwards
+ *                    killed    writers are killed at random instants and replaced
+ *                    unbroken  SQLite's defect with savepoints is not met
+ *
+ * Prints what was met. In a run of 30 s or more each must have been: restarts of the log, foreign
+ * truncations, R at read-mark 0 and at others, full files and increments.
  */
-#include "engine/litestream.h"
+#include "t/engine/db/chaos.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static char dir[64], path[96];
-static int page_size;
+#define TRUNCATE_PAGES 3000
+/* Barriers in a row at which a full file is due, which writers are not held back for. */
+#define PUT_OFF_MAX 30
 
-/* ---- the other processes ---- */
+typedef struct counters {
+    uint64_t barriers, refused, put_off, restarts, mark0, mark_k, busy, lives;
+    int64_t log_max, log_end; /* bytes */
+} counters;
 
-static uint64_t rng_state;
-static uint32_t rnd(uint32_t n) {
-    rng_state ^= rng_state << 13;
-    rng_state ^= rng_state >> 7;
-    rng_state ^= rng_state << 17;
-    return (uint32_t)(rng_state >> 11) % n;
-}
+static chaos_play play;
+static chaos_shared *shared;
+static chaos_audit audit;
+static chaos_image image;
+static counters met;
 
-static sqlite3 *connect(void) {
-    sqlite3 *h = NULL;
-    if (sqlite3_open(path, &h) != SQLITE_OK) {
-        exit(3);
-    }
-    sqlite3_busy_timeout(h, 2000);
-    return h;
-}
+/* ---- what is met ---- */
 
-/* Busy and a lost race are part of the game; corruption is not. */
-static void try_sql(sqlite3 *h, const char *fmt, ...) {
-    va_list args;
-    va_start(args, fmt);
-    char *text = sqlite3_vmprintf(fmt, args);
-    va_end(args);
-    int rc = sqlite3_exec(h, text, NULL, NULL, NULL);
-    if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
-        (void)fprintf(stderr, "# %s: %s\n", text, sqlite3_errmsg(h));
-        kill(getppid(), SIGTERM);
-        exit(4);
-    }
-    sqlite3_free(text);
-}
-
-static void nap(uint32_t max_us) {
-    struct timespec ts = {.tv_nsec = (long)rnd(max_us) * 1000};
-    nanosleep(&ts, NULL);
-}
-
-static void one_transaction(sqlite3 *h) {
-    if (rnd(400) == 0) {
-        try_sql(h, "VACUUM");
-        return;
-    }
-    uint32_t size = rnd(10) == 0 ? 200 : 1 + rnd(12);
-    try_sql(h, "BEGIN IMMEDIATE");
-    for (uint32_t i = 0; i < size && !sqlite3_get_autocommit(h); i++) {
-        if (rnd(8) == 0) {
-            try_sql(h, rnd(3) == 0 ? "ROLLBACK TO s" : "SAVEPOINT s");
-        }
-        switch (rnd(6)) {
-        case 0:
-            try_sql(h, "DELETE FROM t WHERE id IN (SELECT id FROM t ORDER BY random() LIMIT %u)",
-                    1 + rnd(20));
-            break;
-        case 1:
-        case 2:
-            try_sql(h, "UPDATE t SET v = randomblob(%u) WHERE id %% %u = 0", 50 + rnd(900),
-                    20 + rnd(100));
-            break;
-        default:
-            try_sql(h, "INSERT INTO t(v) VALUES (randomblob(%u))", 10 + rnd(3000));
-        }
-    }
-    if (rnd(3) == 0) {
-        try_sql(h, "DELETE FROM t WHERE id < (SELECT max(id) - 1500 FROM t)");
-    }
-    try_sql(h, rnd(5) == 0 ? "ROLLBACK" : "COMMIT");
-    try_sql(h, "ROLLBACK");
-}
-
-static void writer(void) {
-    for (;;) {
-        sqlite3 *h = connect();
-        try_sql(h, "PRAGMA cache_size=%d; PRAGMA wal_autocheckpoint=%u; PRAGMA synchronous=OFF",
-                rnd(2) ? 8 : 500, rnd(2) ? 0 : 20 + rnd(300));
-        for (uint32_t n = 5 + rnd(60); n > 0; n--) {
-            one_transaction(h);
-            nap(rnd(4) == 0 ? 20000 : 2000);
-        }
-        sqlite3_close(h);
-    }
-}
-
-static void checkpointer(void) {
-    static const char *const modes[] = {"PASSIVE", "FULL", "RESTART", "TRUNCATE"};
-    for (;;) {
-        sqlite3 *h = connect();
-        sqlite3_busy_timeout(h, (int)rnd(100));
-        for (uint32_t n = 1 + rnd(20); n > 0; n--) {
-            try_sql(h, "PRAGMA wal_checkpoint(%s)", modes[rnd(4)]);
-            nap(40000);
-        }
-        sqlite3_close(h);
-    }
-}
-
-static void reader(void) {
-    for (;;) {
-        sqlite3 *h = connect();
-        for (uint32_t n = 1 + rnd(20); n > 0; n--) {
-            try_sql(h, "BEGIN; SELECT count(*) FROM t");
-            nap(rnd(8) == 0 ? 400000 : 10000);
-            try_sql(h, "COMMIT");
-            nap(60000);
-        }
-        sqlite3_close(h);
-    }
-}
-
-static pid_t start(void (*fn)(void), uint64_t seed) {
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        rng_state = seed * 0x9E3779B97F4A7C15u + 1;
-        fn();
-    }
-    return pid;
-}
-
-/* ---- the image ---- */
-
-typedef struct image {
-    uint8_t *data;
-    size_t size, cap;
-    ls_txid txid;
-    bool last_full;
-} image;
-
-static void die(const char *what, const ls_err *err) {
-    printf("not ok 1 - %s: %s\n", what, err != NULL ? err->msg : "");
-    (void)fflush(stdout);
-    exit(1);
-}
-
-static void apply(image *im, const char *file) {
-    ls_err err = LS_ERR_INIT;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    ls_reader *in = ls_fd_reader_new(fd, true, file);
-    ls_ltx_header h;
-    ls_ltx_decoder *dec;
-    if (ls_ltx_decoder_new(in, &h, &dec, &err) != LS_OK) {
-        die(file, &err);
-    }
-    size_t size = (size_t)h.commit * h.page_size;
-    if (size > im->cap) {
-        im->cap = size * 2;
-        im->data = realloc(im->data, im->cap);
-    }
-    im->size = size;
-    for (;;) {
-        ls_ltx_page p;
-        bool end;
-        if (ls_ltx_decoder_next(dec, &p, &end, &err) != LS_OK) {
-            die(file, &err);
-        }
-        if (end) {
-            break;
-        }
-        memcpy(im->data + (size_t)(p.pgno - 1) * h.page_size, p.data, h.page_size);
-    }
-    im->last_full = ls_ltx_decoder_pages(dec) == h.commit;
-    if (ls_ltx_decoder_close(dec, NULL, &err) != LS_OK) {
-        die(file, &err);
-    }
-    ls_ltx_decoder_free(dec);
-    ls_reader_close(in);
-}
-
-static void catch_up(image *im, ls_db *db) {
-    while (im->txid < ls_db_txid(db)) {
-        im->txid++;
-        char *file = ls_db_ltx_path(db, 0, im->txid, im->txid);
-        apply(im, file);
-        unlink(file[0] == '/' && im->txid + 2 < ls_db_txid(db) ? file : "/nonexistent");
-        free(file);
-    }
-}
-
-/* Leaves of the free list hold nothing that SQLite reads: pages that only differ there are equal.
- * SQLite's own rule: a leaf is not written when it is freed, nor when the file grows by it. */
-static bool *free_leaves(const uint8_t *data, size_t size) {
-    size_t n = size / (size_t)page_size;
-    bool *leaf = calloc(n + 1, sizeof(*leaf));
-#define BE32(p) ((uint32_t)(p)[0] << 24 | (uint32_t)(p)[1] << 16 | (uint32_t)(p)[2] << 8 | (p)[3])
-    uint32_t trunk = BE32(data + 32);
-    for (size_t guard = 0; trunk != 0 && trunk <= n && guard <= n; guard++) {
-        const uint8_t *page = data + (size_t)(trunk - 1) * (size_t)page_size;
-        uint32_t count = BE32(page + 4);
-        for (uint32_t i = 0; i < count && 8 + 4 * i + 4 <= (uint32_t)page_size; i++) {
-            uint32_t pgno = BE32(page + 8 + 4 * i);
-            if (pgno <= n) {
-                leaf[pgno] = true;
-            }
-        }
-        trunk = BE32(page);
-    }
-    return leaf;
-}
-
-static void compare(const image *im, sqlite3 *h, uint64_t barrier) {
-    sqlite3_int64 size = 0;
-    unsigned char *data = sqlite3_serialize(h, "main", &size, 0);
-    if (data == NULL || (size_t)size != im->size) {
-        printf("# barrier %" PRIu64 " TXID %" PRIu64 ": %lld bytes, image has %zu\n", barrier,
-               im->txid, (long long)size, im->size);
-        die("sizes differ", NULL);
-    }
-    bool *leaf = free_leaves(data, im->size);
-    for (size_t off = 0; off < im->size; off += (size_t)page_size) {
-        size_t pgno = off / (size_t)page_size + 1;
-        if (!leaf[pgno] && memcmp(im->data + off, data + off, (size_t)page_size) != 0) {
-            printf("# barrier %" PRIu64 " TXID %" PRIu64 ": page %zu\n", barrier, im->txid, pgno);
-            die("a page differs", NULL);
-        }
-    }
-    free(leaf);
-    sqlite3_free(data);
-}
-
-/* ---- the run ---- */
-
-static uint64_t barriers, files, fulls, restarts, busy;
-
-/* Failures that a busy log explains are tried again, as the daemon does. */
-static void sync_once(ls_db *db, bool *more) {
-    ls_err err = LS_ERR_INIT;
-    ls_db_sync_result r;
-    ls_code code = ls_db_sync(db, &r, &err);
-    *more = code == LS_OK && (r.more || r.bumped);
-    if (code == LS_EBUSY) {
-        busy++;
-        *more = true;
-    } else if (code != LS_OK) {
-        die("sync", &err);
-    }
-    files += (uint64_t)r.files;
+static void log_path(char *out, size_t size, const char *suffix) {
+    (void)snprintf(out, size, "%s%s", play.path, suffix);
 }
 
 static void count_restarts(void) {
     static uint8_t last[8];
     char wal[112];
-    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    log_path(wal, sizeof(wal), "-wal");
     int fd = open(wal, O_RDONLY | O_CLOEXEC);
     uint8_t salts[8];
+    struct stat st;
     if (fd >= 0 && pread(fd, salts, 8, 16) == 8 && memcmp(salts, last, 8) != 0) {
         memcpy(last, salts, 8);
-        restarts++;
+        met.restarts++;
+    }
+    if (fd >= 0 && fstat(fd, &st) == 0) {
+        met.log_end = st.st_size;
+        met.log_max = st.st_size > met.log_max ? st.st_size : met.log_max;
     }
     close(fd);
 }
 
-static void at_barrier(ls_db *db, image *im, sqlite3 *h) {
-    if (sqlite3_exec(h, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+/* The read-marks that this process holds, from the system's list of locks: SQLite locks byte 123 of
+ * the index for mark 0, the next four for the others. */
+static void count_marks(void) {
+    char shm[112], line[256];
+    struct stat st;
+    log_path(shm, sizeof(shm), "-shm");
+    FILE *f = fopen("/proc/locks", "re");
+    if (f == NULL || stat(shm, &st) != 0) {
+        chaos_die("/proc/locks tells nothing", NULL);
+    }
+    while (fgets(line, sizeof(line), f) != NULL) {
+        long pid;
+        unsigned long inode;
+        long long from, to;
+        if (sscanf(line, "%*d: POSIX ADVISORY %*s %ld %*x:%*x:%lu %lld %lld", &pid, &inode, &from,
+                   &to) != 4 ||
+            pid != (long)getpid() || inode != st.st_ino) {
+            continue;
+        }
+        met.mark0 += from <= 123 && to >= 123;
+        met.mark_k += from <= 127 && to >= 124;
+    }
+    (void)fclose(f);
+}
+
+/* ---- the run ---- */
+
+/* Failures that a busy log explains are tried again, as the daemon does. */
+static bool sync_once(ls_db *db) {
+    ls_err err = LS_ERR_INIT;
+    ls_db_sync_result r;
+    ls_code code = ls_db_sync(db, &r, &err);
+    if (code != LS_OK && code != LS_EBUSY) {
+        chaos_die("sync", &err);
+    }
+    met.busy += code == LS_EBUSY;
+    return code == LS_EBUSY || r.more || r.bumped;
+}
+
+/* At a barrier of another process: a file that needs the write lock is put off. */
+static bool sync_to_end(ls_db *db) {
+    bool more = true;
+    for (int i = 0; more && i < 5; i++) {
+        more = sync_once(db);
+    }
+    chaos_image_catch_up(&image, db);
+    return !more;
+}
+
+static void at_barrier(ls_db *db) {
+    static int in_a_row;
+    if (!chaos_audit_hold(&audit)) {
+        met.refused++;
         return;
     }
-    bool more = true;
-    /* A full file needs the lock that we hold: few tries. */
-    for (int i = 0; more && i < 5; i++) {
-        sync_once(db, &more);
+    if (!sync_to_end(db)) {
+        chaos_audit_drop(&audit);
+        met.put_off++;
+        if (++in_a_row > PUT_OFF_MAX) {
+            chaos_die("no capture reaches the end", NULL);
+        }
+        return;
     }
-    if (!more) {
-        catch_up(im, db);
-        compare(im, h, barriers);
-        barriers++;
+    in_a_row = 0;
+    uint32_t cookie;
+    if (!chaos_audit_copy(&audit, &cookie)) {
+        chaos_die("the auditor got no copy", NULL);
     }
-    (void)sqlite3_exec(h, "ROLLBACK", NULL, NULL, NULL);
+    met.barriers++;
+    if (!chaos_image_is(&image, audit.copy, cookie)) {
+        printf("# barrier %" PRIu64 " of life %" PRIu64 "\n", met.barriers, met.lives);
+        chaos_die("the image is not the database", NULL);
+    }
 }
 
 static double now(void) { return (double)ls_mono_ns(&ls_clock_system) / 1e9; }
+
+/* From opening to closing, at random; what was open may be closed at any place in the log. */
+static void live(ls_db_opts *opts, double end) {
+    ls_err err = LS_ERR_INIT;
+    ls_db *db = NULL;
+    if (ls_db_new(opts, &db, &err) != LS_OK) {
+        chaos_die("open", &err);
+    }
+    met.lives++;
+    int quiet = 4;
+    for (uint32_t life = 20 + chaos_rnd(200); life > 0 && now() < end; life--) {
+        (void)sync_once(db);
+        atomic_store(&shared->captured, ls_db_txid(db) > 0 ? met.lives : 0);
+        chaos_image_catch_up(&image, db);
+        count_restarts();
+        if (quiet > 0) {
+            chaos_nap(60000);
+            atomic_store(&shared->quiet, --quiet > 0 && atomic_load(&shared->quiet));
+        }
+        if (life % 4 == 0) {
+            count_marks();
+        }
+        if (chaos_rnd(6) == 0) {
+            at_barrier(db);
+        }
+        chaos_nap(8000);
+    }
+    atomic_store(&shared->captured, 0);
+    ls_db_free(db);
+    /* Most lives begin with a log that was copied to its end, and nobody who adds to it. */
+    atomic_store(&shared->quiet, chaos_rnd(4) != 0);
+    chaos_nap(300000);
+}
+
+/* Beside a reader that does not end the log grows past every threshold, after it the capture makes
+ * it small again while writers go on. */
+static void run_until(ls_db_opts *opts, double end) {
+    while (now() < end && !atomic_load(&shared->failed)) {
+        live(opts, end);
+    }
+}
+
+static bool too_long(void) { return met.log_end > (int64_t)TRUNCATE_PAGES * (play.page_size + 24); }
+
+static void run(ls_db_opts *opts) {
+    double begin = now();
+    double third = (double)play.seconds / 3;
+    chaos_seed((uint64_t)play.seed + 900);
+    if (play.reader) {
+        run_until(opts, begin + 2 * third);
+        atomic_store(&shared->let_reader_end, true);
+    }
+    run_until(opts, begin + 3 * third);
+    for (int more = 0; play.reader && too_long() && more < 15; more++) {
+        run_until(opts, now() + 1);
+    }
+}
+
+/* ---- setting up, and the result ---- */
 
 static int env_int(const char *name, int otherwise) {
     const char *text = getenv(name);
     return text != NULL && *text != '\0' ? (int)strtol(text, NULL, 10) : otherwise;
 }
 
-static void make_database(void) {
-    sqlite3 *h = connect();
-    try_sql(h,
-            "PRAGMA page_size=%d; PRAGMA journal_mode=wal;"
-            "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB); CREATE INDEX tv ON t(length(v))",
-            page_size);
-    sqlite3_close(h);
+static bool variant(const char *word) {
+    const char *text = getenv("CHAOS_VARIANT");
+    size_t len = strlen(word);
+    for (const char *p = text; p != NULL && *p != '\0';) {
+        size_t n = strcspn(p, ",");
+        if (n == len && memcmp(p, word, n) == 0) {
+            return true;
+        }
+        p += n + (p[n] == ',');
+    }
+    return false;
 }
 
-/* A full file hides what was done wrong before it; the log tells. */
-static void check_log(const char *log_path) {
-    ls_err err = LS_ERR_INIT;
-    char *data;
-    size_t len;
-    if (ls_read_file(log_path, 64 << 20, &data, &len, &err) != LS_OK) {
-        die("read log", &err);
-    }
-    const char *line = strstr(data, "level=ERROR");
-    if (line != NULL) {
-        printf("# %.*s\n", (int)strcspn(line, "\n"), line);
-        die("an error was logged", NULL);
-    }
-    free(data);
+static void take_environment(void) {
+    play = (chaos_play){
+        .seconds = env_int("CHAOS_SECONDS", 60),
+        .seed = env_int("CHAOS_SEED", 1),
+        .page_size = env_int("CHAOS_PAGE_SIZE", 4096),
+        .links = variant("links"),
+        .reader = variant("reader"),
+        .killed = variant("killed"),
+        .unbroken = variant("unbroken"),
+    };
 }
 
-/* A daemon that is stopped and started at random, beside what runs without a stop. */
-static void run(ls_db_opts *opts, double seconds) {
-    ls_err err = LS_ERR_INIT;
-    ls_db *db = NULL;
-    image im = {0};
-    double end = now() + seconds;
-    rng_state = 77;
-    while (now() < end) {
-        if (ls_db_new(opts, &db, &err) != LS_OK) {
-            die("open", &err);
-        }
-        sqlite3 *h = NULL;
-        for (uint32_t life = 20 + rnd(400); life > 0 && now() < end; life--) {
-            bool more;
-            sync_once(db, &more);
-            catch_up(&im, db);
-            fulls += im.last_full;
-            count_restarts();
-            if (rnd(6) == 0) {
-                h = h != NULL ? h : connect();
-                sqlite3_busy_timeout(h, 200);
-                at_barrier(db, &im, h);
-            }
-            nap(8000);
-        }
-        /* Before our own handles go: no descriptor of the database may be closed while SQLite's
-         * locks of this process matter, which these two orders both keep. */
-        sqlite3_close(h);
-        ls_db_free(db);
-        nap(300000);
+static void make_folder(void) {
+    (void)snprintf(play.dir, sizeof(play.dir), "%s", "/tmp/ls-chaos-XXXXXX");
+    if (mkdtemp(play.dir) == NULL) {
+        chaos_die("mkdtemp", NULL);
     }
-    free(im.data);
+    (void)snprintf(play.path, sizeof(play.path), "%s/a.db", play.dir);
+    memcpy(play.name, play.path, sizeof(play.name));
+    if (play.links) {
+        char folder[96], link[112];
+        (void)snprintf(folder, sizeof(folder), "%s/folder", play.dir);
+        (void)snprintf(link, sizeof(link), "%s/b.db", play.dir);
+        (void)snprintf(play.name, sizeof(play.name), "%s/folder/b.db", play.dir);
+        if (symlink(".", folder) != 0 || symlink("a.db", link) != 0) {
+            chaos_die("symlink", NULL);
+        }
+    }
+}
+
+static bool all_met(void) {
+    bool ok = met.barriers > 0 && image.files > 0;
+    if (play.reader) {
+        ok = ok && met.log_max > (int64_t)TRUNCATE_PAGES * (play.page_size + 24) && !too_long();
+    } else if (play.seconds >= 30) {
+        ok = ok && met.restarts > 1 && atomic_load(&shared->truncations) > 0 && met.mark0 > 0;
+    }
+    if (play.seconds >= 30) {
+        ok = ok && met.mark_k > 0 && image.fulls > 0 && image.fulls < image.files;
+    }
+    return ok && (!play.killed || atomic_load(&shared->kills) > 0);
+}
+
+/* What SQLite's locks forbid must not have been seen, nor anything that the log calls an error. */
+static bool logged_errors(const char *path) {
+    ls_err err = LS_ERR_INIT;
+    char *text = NULL;
+    size_t len = 0;
+    if (ls_read_file(path, 256 << 20, &text, &len, &err) != LS_OK) {
+        chaos_die("read the log", &err);
+    }
+    const char *at = strstr(text, "level=ERROR");
+    if (at != NULL) {
+        printf("# %.*s\n", (int)strcspn(at, "\n"), at);
+    }
+    free(text);
+    return at != NULL;
+}
+
+static void print_met(void) {
+    printf("# seed %d page_size %d variant %s: barriers %" PRIu64 " files %" PRIu64 " full %" PRIu64
+           " lives %" PRIu64 " restarts %" PRIu64 " foreign truncations %" PRIu64 " mark 0 %" PRIu64
+           " mark k %" PRIu64 "\n",
+           play.seed, play.page_size, getenv("CHAOS_VARIANT"), met.barriers, image.files,
+           image.fulls, met.lives, met.restarts, atomic_load(&shared->truncations), met.mark0,
+           met.mark_k);
+    printf("#   commits %" PRIu64 " rollbacks %" PRIu64 " vacuums %" PRIu64 " kills %" PRIu64
+           " busy %" PRIu64 " barriers refused %" PRIu64 " put off %" PRIu64
+           " log at most %lld, at the end %lld bytes\n",
+           atomic_load(&shared->commits), atomic_load(&shared->rollbacks),
+           atomic_load(&shared->vacuums), atomic_load(&shared->kills), met.busy, met.refused,
+           met.put_off, (long long)met.log_max, (long long)met.log_end);
 }
 
 int main(void) {
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    int seconds = env_int("CHAOS_SECONDS", 60);
-    int seed = env_int("CHAOS_SEED", 1);
-    page_size = env_int("CHAOS_PAGE_SIZE", 4096);
-    (void)snprintf(dir, sizeof(dir), "%s", "/tmp/ls-chaos-XXXXXX");
-    if (mkdtemp(dir) == NULL) {
-        return 1;
+    printf("1..1\n");
+    take_environment();
+    make_folder();
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        chaos_die("mmap", NULL);
     }
-    (void)snprintf(path, sizeof(path), "%s/a.db", dir);
-    make_database();
-    pid_t pids[7];
-    for (int i = 0; i < 7; i++) {
-        pids[i] = start(i < 3 ? writer : i < 5 ? checkpointer : reader, (uint64_t)(seed * 10 + i));
-    }
+    chaos_make(&play);
+    pid_t apps = chaos_apps_start(&play, shared);
+    chaos_audit_start(&audit, &play);
     ls_log log = LS_LOG_DEFAULT;
-    char log_path[112];
-    (void)snprintf(log_path, sizeof(log_path), "%s/log", dir);
-    log.fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    ls_db_opts opts = ls_db_opts_default(path);
+    char log_file[112];
+    (void)snprintf(log_file, sizeof(log_file), "%s/log", play.dir);
+    log.fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ls_db_opts opts = ls_db_opts_default(play.name);
     opts.log = &log;
     opts.busy_timeout = 100 * LS_MS;
     opts.min_checkpoint_page_n = 200;
-    opts.truncate_page_n = 3000;
+    opts.truncate_page_n = TRUNCATE_PAGES;
     opts.checkpoint_interval = 2 * LS_SEC;
     opts.max_sync_wal_bytes = 2 << 20;
-    printf("1..1\n");
-    run(&opts, seconds);
-    check_log(log_path);
-    for (int i = 0; i < 7; i++) {
-        kill(pids[i], SIGKILL);
-        waitpid(pids[i], NULL, 0);
-    }
-    printf("# seed %d page_size %d: barriers %" PRIu64 " files %" PRIu64 " full %" PRIu64
-           " restarts of the log %" PRIu64 " busy %" PRIu64 "\n",
-           seed, page_size, barriers, files, fulls, restarts, busy);
-    bool met = barriers > 0 && files > 0 && fulls > 0 && (seconds < 30 || restarts > 1);
-    printf("%sok 1 - the image equals the database at every barrier\n", met ? "" : "not ");
+    run(&opts);
+    kill(apps, SIGKILL);
+    waitpid(apps, NULL, 0);
+    chaos_audit_end(&audit);
+    print_met();
+    bool good = all_met() && !atomic_load(&shared->failed) && !logged_errors(log_file);
+    printf("%sok 1 - the image equals the database at every barrier, and everything was met\n",
+           good ? "" : "not ");
     ls_err err = LS_ERR_INIT;
-    (void)!ls_remove_tree(dir, &err);
-    return met ? 0 : 1;
+    (void)!ls_remove_tree(play.dir, &err);
+    free(image.data);
+    return good ? 0 : 1;
 }

@@ -8,7 +8,11 @@ t_engine_db_test_db_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 UNIT_TESTS += t/engine/db/chaos_capture
 check_PROGRAMS += t/engine/db/chaos_capture
-t_engine_db_chaos_capture_SOURCES = t/engine/db/chaos_capture.c
+t_engine_db_chaos_capture_SOURCES = t/engine/db/chaos_capture.c t/engine/db/chaos_apps.c \
+	t/engine/db/chaos_audit.c t/engine/db/chaos_image.c t/engine/db/chaos.h
 t_engine_db_chaos_capture_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
 t_engine_db_chaos_capture_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_db_chaos_capture_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+TAP_TESTS += t/engine/db/chaos_variants.t
+EXTRA_DIST += t/engine/db/chaos_variants.t
