@@ -93,11 +93,16 @@ static void look_at_empty_log(ls_db *db, look *l) {
     }
 }
 
+/* SQLite recovered a log that ends with its header: to it the log is empty, whatever the header. */
+static bool recovered_empty(const ls_wal_index *x) {
+    return x->valid && x->frames == 0 && x->page_size == 0 && x->salt1 == 0 && x->salt2 == 0;
+}
+
 static void judge_look(ls_db *db, ls_wal_state state, look *l) {
     const ls_wal_index *x = &l->index;
     if (!db->chain.known || db->rebase) {
         l->full = true;
-    } else if (state != LS_WAL_VALID) {
+    } else if (state != LS_WAL_VALID || recovered_empty(x)) {
         look_at_empty_log(db, l);
     } else if (l->hdr.page_size != db->chain.page_size) {
         l->full = true;

@@ -31,12 +31,17 @@ static uint32_t page_size_of(const uint8_t *p) {
     return v == 1 ? 65536 : v;
 }
 
+/* Recovery of a log in which it finds no commit leaves 0. */
+static bool is_page_size(uint32_t page_size, uint32_t frames) {
+    return ls_wal_page_size_valid(page_size) || (page_size == 0 && frames == 0);
+}
+
 static bool is_whole(const uint8_t *buf) {
     uint32_t ck1 = 0, ck2 = 0;
     ls_wal_checksum(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__, buf, SUMMED, &ck1, &ck2);
     return memcmp(buf, buf + COPY_SIZE, COPY_SIZE) == 0 && native32(buf) == INDEX_VERSION &&
            buf[12] != 0 && native32(buf + 40) == ck1 && native32(buf + 44) == ck2 &&
-           ls_wal_page_size_valid(page_size_of(buf + 14));
+           is_page_size(page_size_of(buf + 14), native32(buf + 16));
 }
 
 static ls_wal_index decode(const uint8_t *buf) {

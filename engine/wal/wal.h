@@ -125,10 +125,10 @@ LS_MUST ls_code ls_wal_follow(int fd, const ls_wal_header *hdr, const ls_wal_pos
  */
 typedef struct ls_wal_index {
     bool valid; /* false: no index, not initialised, or being written for longer than we tried */
-    uint32_t frames; /* committed, counted from the log's start */
-    uint32_t copied; /* of these, in the database file */
-    uint32_t commit; /* pages in the database */
-    uint32_t page_size;
+    uint32_t frames;       /* committed, counted from the log's start */
+    uint32_t copied;       /* of these, in the database file */
+    uint32_t commit;       /* pages in the database */
+    uint32_t page_size;    /* may be 0 where frames is */
     uint32_t salt1, salt2; /* of the log */
     uint32_t ck1, ck2;     /* running checksum behind the last frame */
 } ls_wal_index;

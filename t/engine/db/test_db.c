@@ -732,6 +732,36 @@ static void other_frames_before_equal_ones(void **state) {
     assert_int_equal(logged(f, "does not hold what the newest LTX file captured"), 1);
 }
 
+/* A power loss left the log's header and no commit behind it: there is nothing to wait for. */
+static void log_without_a_commit(void **state) {
+    fixture *f = *state;
+    char wal[128], old_wal[160];
+    (void)snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    (void)snprintf(old_wal, sizeof(old_wal), "%s.old-wal", f->path);
+    app_start(f, "");
+    for (int i = 0; i < 4; i++) {
+        rows(f, 3);
+        copy_file(wal, old_wal);
+        app_stop(f);
+        copy_file(old_wal, wal);
+        assert_int_equal(truncate(wal, i % 2 == 0 ? 32 : 32 + 1000), 0);
+        f->app = app_open(f->path);
+        sql(f->app, "PRAGMA wal_autocheckpoint=0; SELECT count(*) FROM t");
+        db_start(f);
+        assert_int_equal(sync_all(f).files, 1);
+        check_image(f, 1);
+        rows(f, 3);
+        sync_all(f);
+        assert_int_equal(sync_once(f).files, 0);
+        check_image(f, 1);
+        sql(f->app, "PRAGMA wal_checkpoint(TRUNCATE)");
+        rows(f, 3);
+        sync_all(f);
+        check_image(f, 1);
+        db_stop(f);
+    }
+}
+
 static void replaced_by_rename_while_running(void **state) {
     fixture *f = *state;
     app_start(f, "");
@@ -1147,6 +1177,7 @@ int main(void) {
         T(log_restarted_while_stopped),
         T(rolled_back_to_older_copies),
         T(other_frames_before_equal_ones),
+        T(log_without_a_commit),
         T(replaced_by_rename_while_running),
         T(replaced_by_rename_with_the_log_left_behind),
         T(replaced_step_by_step),
