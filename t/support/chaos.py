@@ -42,9 +42,9 @@ class Inconsistent(Exception):
     """The database is not in the state that its last commit describes."""
 
 
-def connect(path, timeout_ms=1000):
+def connect(path, timeout_ms=1000, synchronous="normal"):
     db = sqlite3.connect(path, timeout=timeout_ms / 1000, isolation_level=None)
-    db.execute("PRAGMA synchronous=normal")
+    db.execute("PRAGMA synchronous=" + synchronous)
     return db
 
 
@@ -72,6 +72,7 @@ def add_commit(db, who, d_rows, d_total):
     txt = "%d by %s: %d rows %d" % (seq + 1, who, rows + d_rows, total + d_total)
     db.execute("INSERT INTO commits VALUES(?, ?, ?)",
                (seq + 1, txt, zlib.crc32(txt.encode(), chain)))
+    return seq + 1
 
 
 def check_tail(db):
@@ -118,7 +119,8 @@ class Writer:
         if self.db is not None:
             self.db.close()
             self.n["reconnects"] += 1
-        self.db = connect(self.args.db, self.rng.choice((0, 100, 1000, 5000)))
+        self.db = connect(self.args.db, self.rng.choice((0, 100, 1000, 5000)),
+                          self.args.synchronous)
         self.db.execute("PRAGMA wal_autocheckpoint=%d" % self.rng.choice((0, 50, 1000)))
 
     def insert(self, count, size):
@@ -206,13 +208,16 @@ class Writer:
             self.db.execute("ROLLBACK")
             self.n["rollbacks"] += 1
             return
-        add_commit(self.db, self.who, rows, total)
+        seq = add_commit(self.db, self.who, rows, total)
         self.db.execute("COMMIT")
         self.n["commits"] += 1
+        if self.args.say:
+            os.write(2, b"committed %d\n" % seq)
 
     def vacuum(self):
         if self.args.auto_vacuum == "incremental" and self.rng.random() < 0.7:
-            self.db.execute("PRAGMA incremental_vacuum(%d)" % self.rng.randrange(1, 50)).fetchall()
+            # One step of it frees one page, and execute() makes no more.
+            self.db.executescript("PRAGMA incremental_vacuum(%d)" % self.rng.randrange(1, 50))
             self.n["incremental_vacuums"] += 1
             return
         self.db.execute("VACUUM")
@@ -242,12 +247,12 @@ class Checkpointer:
         self.args = args
         self.rng = random.Random("%d/c%d" % (args.seed, number))
         self.n = dict.fromkeys([m.lower() for m in MODES] + ["complete", "blocked", "busy"], 0)
-        self.db = connect(args.db)
+        self.db = connect(args.db, synchronous=args.synchronous)
 
     def step(self):
         if self.rng.random() < 0.1:
             self.db.close()
-            self.db = connect(self.args.db, self.rng.choice((0, 50, 1000)))
+            self.db = connect(self.args.db, self.rng.choice((0, 50, 1000)), self.args.synchronous)
         mode = self.rng.choice(MODES)
         self.n[mode.lower()] += 1
         blocked, log, done = self.db.execute("PRAGMA wal_checkpoint(%s)" % mode).fetchone()
@@ -343,8 +348,10 @@ def start(args, role, number, until):
     argv = [sys.executable, os.path.abspath(__file__), "work", args.db, "--role", role,
             "--number", str(number), "--until", repr(until), "--seed", str(args.seed),
             "--rate", str(args.rate), "--checkpoint-rate", str(args.checkpoint_rate),
-            "--max-rows", str(args.max_rows), "--auto-vacuum", args.auto_vacuum]
+            "--max-rows", str(args.max_rows), "--auto-vacuum", args.auto_vacuum,
+            "--synchronous", args.synchronous]
     argv += ["--break-log"] if args.break_log else []
+    argv += ["--say"] if args.say else []
     return role, subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
 
@@ -425,6 +432,8 @@ def arguments():
         p.add_argument("--checkpoint-rate", type=float, default=5, help="per s and process")
         p.add_argument("--max-rows", type=int, default=3000, help="in the table data")
         p.add_argument("--break-log", action="store_true", help="see above")
+        p.add_argument("--synchronous", choices=("off", "normal", "full"), default="normal")
+        p.add_argument("--say", action="store_true", help="each commit on standard error")
         p.add_argument("--role", choices=ROLES, help=argparse.SUPPRESS)
         p.add_argument("--number", type=int, help=argparse.SUPPRESS)
         p.add_argument("--until", type=float, help=argparse.SUPPRESS)

@@ -33,9 +33,10 @@ class Daemon:
         self.log = log
         self.process = None
 
-    def start(self, *args):
+    def start(self, *args, **env):
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen((LITESTREAM, "replicate", "-config", self.config) + args,
+                                            env=dict(os.environ, **env),
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     def running(self):

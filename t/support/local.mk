@@ -1,6 +1,6 @@
 # Programs that tests of whole commands use, and their own test.
 EXTRA_DIST += t/support/chaos.py t/support/daemon.py t/support/dbcompare.py \
-	t/support/support.t
+	t/support/powerloss.py t/support/support.t
 TAP_TESTS += t/support/support.t
 
 # The one fault injector (faults.h): a test that uses it has its sources and is linked so that calls
@@ -24,3 +24,20 @@ FAULTSTORE = t/support/faultstore.c t/support/faultstore.h $(MEMSTORE)
 FAULTSTORE_LD = -Wl,--wrap=nanosleep
 # Databases that are only modelled, and an oracle for what a store can restore.
 MODEL = t/support/model.c t/support/model.h t/support/listing.c t/support/listing.h
+
+# Preloaded into programs under test; SQLite and Python are shared libraries, which no link option
+# of ours reaches.
+EXTRA_DIST += t/support/iotrace.c
+if !SANITIZED
+CHECK_PRELOADS = t/support/iotrace.so
+endif
+CLEANFILES += t/support/iotrace.so
+t/support/iotrace.so: $(srcdir)/t/support/iotrace.c
+	@$(MKDIR_P) t/support
+	$(AM_V_CC)$(CC) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/t/support/iotrace.c -ldl
+
+# Joins LTX files where no program of ours is asked to.
+check_PROGRAMS += t/support/ltxmerge
+t_support_ltxmerge_SOURCES = t/support/ltxmerge.c
+t_support_ltxmerge_LDADD = $(LS_LIBS)
+t_support_ltxmerge_LDFLAGS = $(AM_LDFLAGS) -static
