@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define OBJECT_MAX ((size_t)1 << 32)
+#define FIRST_ROOM 2048 /* for a file of unknown size; then it doubles */
 
 /* The bytes of a file; never changed. */
 typedef struct bytes {
@@ -183,9 +184,10 @@ static ls_code read_all(ls_reader *in, ls_buf *buf, ls_err *err) {
     size_t got = 1;
     ls_code rc = LS_OK;
     while (rc == LS_OK && got > 0) {
-        rc = ls_buf_reserve(buf, 65536, err);
+        size_t room = buf->len < FIRST_ROOM ? FIRST_ROOM : buf->len;
+        rc = ls_buf_reserve(buf, room, err);
         if (rc == LS_OK) {
-            rc = in->read(in, buf->data + buf->len, 65536, &got, err);
+            rc = in->read(in, buf->data + buf->len, room, &got, err);
         }
         if (rc == LS_OK) {
             buf->len += got;

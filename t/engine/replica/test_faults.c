@@ -175,11 +175,11 @@ static void each_request_in_each_way(const scene *sc) {
 
 /* Many faults in a run, by seed, until it comes through. */
 static void many_at_random(const scene *sc) {
-    for (uint64_t seed = 1; seed <= 150; seed++) {
+    for (uint64_t seed = 1; seed <= 50; seed++) {
         ls_err err = LS_ERR_INIT;
         ls_storage *inner = memstore_clone(sc->base);
         ls_storage *s = faultstore_new(inner);
-        for (uint64_t i = 0; i < 20; i++) {
+        for (uint64_t i = 0; i < 12; i++) {
             faultstore_random(s, seed * 100 + i, 200, ~0u);
             ls_err_clear(&err);
             (void)sc->job(sc, s, &err);
