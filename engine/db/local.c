@@ -160,7 +160,7 @@ static ls_code remove_tmp_in(const char *dir, ls_err *err) {
 }
 
 ls_code ls_db_local_remove_tmp(const char *meta_path, ls_err *err) {
-    ls_code code = LS_OK;
+    ls_code code = remove_tmp_in(meta_path, err); /* merges of compaction */
     for (int level = 0; level <= LS_LTX_LEVEL_MAX && code == LS_OK; level++) {
         char *dir = level_dir(meta_path, level);
         code =

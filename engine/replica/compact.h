@@ -35,7 +35,8 @@ typedef struct ls_compact_opts {
     ls_txid seek;            /* MinTXID of a file known to be in the level, where its listing may
                                 begin; 0: all of it is listed */
     const char *local_root;  /* <meta>/ltx; NULL: files are read from the store only */
-    const char *spill_dir;   /* for temporary files; NULL: TMPDIR or /tmp */
+    const char *spill_dir;   /* for temporary files; NULL: TMPDIR or /tmp. In <meta> what a killed
+                                process left goes when the database is opened the next time */
     bool verify;             /* list the level afterwards and name holes and overlaps */
     const ls_cancel *cancel; /* may be NULL */
     const ls_log *log;       /* may be NULL */

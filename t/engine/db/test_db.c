@@ -1047,6 +1047,35 @@ static void meta_directory_removed_while_running(void **state) {
     assert_int_equal(fulls(f), 1);
 }
 
+/* What a process that was killed was writing: in the meta folder merges of compaction, which may be
+ * as large as the database. */
+static void leftovers_of_a_killed_process(void **state) {
+    fixture *f = *state;
+    static const char *const names[] = {"compact-aB3xYz.tmp", "ltx/0/0000000000000002-x.ltx.tmp"};
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    char *meta = strdup(ls_db_meta_path(f->db));
+    db_stop(f);
+    for (size_t i = 0; i < 2; i++) {
+        char *path = ls_path_join(meta, names[i]);
+        FILE *file = fopen(path, "we");
+        assert_non_null(file);
+        assert_int_equal(fclose(file), 0);
+        free(path);
+    }
+    db_start(f);
+    for (size_t i = 0; i < 2; i++) {
+        struct stat st;
+        char *path = ls_path_join(meta, names[i]);
+        assert_int_equal(lstat(path, &st), -1);
+        free(path);
+    }
+    free(meta);
+    rows(f, 5);
+    assert_int_equal(sync_all(f).txid, 2);
+}
+
 static void through_a_symbolic_link(void **state) {
     fixture *f = *state;
     app_start(f, "");
@@ -1192,6 +1221,7 @@ int main(void) {
         T(damaged_newest_file_is_put_aside),
         T(rebase_replaces_the_chain),
         T(meta_directory_removed_while_running),
+        T(leftovers_of_a_killed_process),
         T(through_a_symbolic_link),
         T(frames_without_right_checksums),
         T(commit_that_is_not_in_the_index),
