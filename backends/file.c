@@ -3,24 +3,31 @@
  *
  * A file is written as <name>.tmp beside its place and renamed when it is durable. Its modification
  * time is the timestamp of its LTX header, which is how a listing knows when its data was current.
- * Folders are made by the first file that needs them, so that looking leaves nothing behind.
+ * Folders are made by the first file that needs them, so that looking leaves nothing behind. What a
+ * killed process left under a temporary name goes with a put a day later.
  */
 #include "backends/file_list.h"
 #include "backends/file_objects.h"
 #include "backends/storage.h"
+#include "engine/base/clock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define COPY_CHUNK (256 * 1024)
+#define LEFTOVER_MS (24 * 60 * 60 * 1000)
 
 typedef struct file_store {
     ls_storage base;
     char *root; /* absolute */
     ls_perm perm;
+    atomic_bool swept[LS_LTX_LEVEL_MAX + 1]; /* levels that were looked through for leftovers */
 } file_store;
 
 /* ---- paths ---- */
@@ -173,9 +180,43 @@ static ls_code header_time(const uint8_t *hdr, size_t got, int64_t *ms, ls_err *
     return LS_OK;
 }
 
+/* By the time of its last change of any kind: that of its data may be set to an earlier one. */
+static bool is_leftover(int dir, const char *name) {
+    struct stat st;
+    size_t len = strlen(name);
+    if (len < 4 || strcmp(name + len - 4, ".tmp") != 0 || strstr(name, ".ltx.") == NULL ||
+        fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return false;
+    }
+    int64_t ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
+    return S_ISREG(st.st_mode) && ms < ls_wall_ms(&ls_clock_system) - LEFTOVER_MS;
+}
+
+/* What a killed process was writing would stay for ever, as the next one writes other names. What
+ * is being written now, here or by another process, is younger. */
+static void sweep(file_store *fs, int level) {
+    if (atomic_exchange(&fs->swept[level], true)) {
+        return;
+    }
+    char *path = level_dir(fs, level);
+    DIR *d = path != NULL ? opendir(path) : NULL;
+    free(path);
+    if (d == NULL) {
+        return;
+    }
+    const struct dirent *e;
+    while ((e = readdir(d)) != NULL) {
+        if (is_leftover(dirfd(d), e->d_name)) {
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+        }
+    }
+    (void)closedir(d);
+}
+
 /* Starts the file, making its folder where it is missing. */
-static ls_code begin(const file_store *fs, const ls_ltx_info *file, const char *path, ls_atomic *a,
+static ls_code begin(file_store *fs, const ls_ltx_info *file, const char *path, ls_atomic *a,
                      ls_err *err) {
+    sweep(fs, file->level);
     ls_code code = ls_atomic_begin(a, path, &fs->perm, err);
     if (code != LS_ENOTFOUND) {
         return code;
@@ -208,7 +249,7 @@ typedef struct put_job {
     ls_atomic out;
 } put_job;
 
-static ls_code put_begin(const file_store *fs, put_job *job, ls_err *err) {
+static ls_code put_begin(file_store *fs, put_job *job, ls_err *err) {
     ls_code code = file_path(fs, job->file, &job->path, err);
     if (code == LS_OK && job->exclusive) {
         code = check_absent(job->path, err);

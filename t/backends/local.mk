@@ -6,7 +6,7 @@ check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_ur
 t_backends_test_file_SOURCES = t/backends/test_file.c t/backends/conformance.c \
 	t/backends/conformance.h
 t_backends_test_file_LDADD = $(LS_TEST_LIBS)
-t_backends_test_file_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_file_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ls_wall_ms
 t_backends_test_file_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 t_backends_test_url_SOURCES = t/backends/test_url.c
 t_backends_test_url_LDADD = $(LS_TEST_LIBS)

@@ -4,6 +4,7 @@
 /* The listing is compiled in with small windows, so that few files already need several. */
 #define LS_FILE_LIST_WINDOW 8
 #include "backends/file_list.c"
+#include "engine/base/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,12 @@
 #include <cmocka.h>
 
 #define T0 1700000000123
+
+/* The system's clock, or a later one. */
+static int64_t ahead_ms;
+int64_t __real_ls_wall_ms(const ls_clock *c);
+int64_t __wrap_ls_wall_ms(const ls_clock *c);
+int64_t __wrap_ls_wall_ms(const ls_clock *c) { return __real_ls_wall_ms(c) + ahead_ms; }
 
 typedef struct fixture {
     conformance c; /* first: the suite's state */
@@ -262,6 +269,47 @@ static void a_copy_is_a_link(void **state) {
     assert_int_equal(stat_of(f, TO).st_nlink, 2);
 }
 
+static bool is_there(const fixture *f, const char *rest) {
+    char path[256];
+    struct stat st;
+    path_of(f, rest, path, sizeof path);
+    return lstat(path, &st) == 0;
+}
+
+/* Other files of a killed process go with the first put a day later, whatever time their data is
+ * of; a name that is no leftover stays. */
+static void leftovers_go_after_a_day(void **state) {
+    fixture *f = *state;
+    static const char *const left[] = {
+        "ltx/1/0000000000000001-0000000000000007.ltx.tmp",
+        "ltx/1/0000000000000001-0000000000000008.ltx.link.tmp",
+        "ltx/1/notes.tmp",
+        "ltx/0/0000000000000009-0000000000000009.ltx.tmp",
+    };
+    conformance_put(f->c.s, 0, 1, 1, T0, 200);
+    conformance_put(f->c.s, 1, 1, 1, T0, 200);
+    for (size_t i = 0; i < 4; i++) {
+        touch(f, left[i]);
+    }
+    static const struct {
+        int64_t hours;
+        bool there;
+    } cases[] = {{0, true}, {23, true}, {25, false}};
+    for (size_t i = 0; i < 3; i++) {
+        ls_storage *s;
+        ls_err err = LS_ERR_INIT;
+        ahead_ms = cases[i].hours * 3600 * 1000;
+        assert_int_equal(ls_storage_open_file(f->root, NULL, &s, &err), LS_OK);
+        conformance_put(s, 1, 2, (ls_txid)(2 + i), T0, 200);
+        ls_storage_free(s);
+        ahead_ms = 0;
+        assert_int_equal(is_there(f, left[0]), cases[i].there);
+        assert_int_equal(is_there(f, left[1]), cases[i].there);
+        assert_true(is_there(f, left[2]));
+        assert_true(is_there(f, left[3])); /* nothing was put there */
+    }
+}
+
 /* A link would have the mode of the older file. */
 static void a_copy_has_the_mode_of_new_files(void **state) {
     fixture *f = *state;
@@ -435,6 +483,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_file_where_the_folder_should_be, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fifo_does_not_hang, setup, teardown),
         cmocka_unit_test_setup_teardown(a_leftover_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(leftovers_go_after_a_day, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_is_a_link, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_has_the_mode_of_new_files, setup, teardown),
         cmocka_unit_test_setup_teardown(objects_are_listed, setup, teardown),
