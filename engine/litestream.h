@@ -20,6 +20,7 @@
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/db/db.h"
+#include "engine/db/snapshot.h"
 #include "engine/ltx/crc64.h"
 #include "engine/ltx/dbfile.h"
 #include "engine/ltx/decoder.h"

@@ -161,3 +161,14 @@ ls_code ls_atomic_commit(ls_atomic *a, bool exclusive, int64_t mtime_ms, ls_err 
     }
     return done(a, code);
 }
+
+ls_code ls_atomic_leave(ls_atomic *a, char **tmp, ls_err *err) {
+    ls_code code = close_tmp(a, err);
+    if (code != LS_OK) {
+        ls_atomic_abort(a);
+        return code;
+    }
+    *tmp = a->tmp;
+    a->tmp = NULL;
+    return done(a, LS_OK);
+}

@@ -63,6 +63,10 @@ LS_MUST ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *p
  * temporary file is gone. */
 LS_MUST ls_code ls_atomic_commit(ls_atomic *a, bool exclusive, int64_t mtime_ms, ls_err *err);
 
+/* Closes the file and leaves it under its temporary name, not synced: for what is read once and
+ * then removed. *tmp, that name, is the caller's to free. */
+LS_MUST ls_code ls_atomic_leave(ls_atomic *a, char **tmp, ls_err *err);
+
 /* Gives up: closes and unlinks the temporary file. No-op when not active. */
 void ls_atomic_abort(ls_atomic *a);
 

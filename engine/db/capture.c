@@ -224,6 +224,9 @@ static ls_code write_increment(ls_db *db, const look *l, ls_wal_range *range,
 
 /* The file is durable: the position moves. */
 static void advance(ls_db *db, const look *l, const ls_wal_range_info *info, int64_t timestamp) {
+    if (l->restarted) {
+        db->chain.copied = (ls_wal_pos){0};
+    }
     db->chain.salt1 = l->hdr.salt1;
     db->chain.salt2 = l->hdr.salt2;
     db->chain.end = info->end;

@@ -18,11 +18,17 @@
  * tried again before this time. */
 #define RETRY_NS (250 * 1000000LL)
 
+static int64_t cut_size(const ls_db *db, uint32_t page_size) {
+    int64_t most = db->opts.truncate_page_n * ls_wal_frame_size(page_size);
+    return db->opts.truncate_page_n > 0 ? LS_WAL_HEADER_SIZE + most : 0;
+}
+
+int64_t ls_db_log_limit(const ls_db *db) { return cut_size(db, db->chain.page_size); }
+
 static bool file_too_big(const ls_db *db, const ls_wal_index *index) {
     struct stat st;
-    int64_t most = db->opts.truncate_page_n * ls_wal_frame_size(index->page_size);
-    return db->opts.truncate_page_n > 0 && db->wal_fd >= 0 && fstat(db->wal_fd, &st) == 0 &&
-           st.st_size >= LS_WAL_HEADER_SIZE + most;
+    int64_t limit = cut_size(db, index->page_size);
+    return limit > 0 && db->wal_fd >= 0 && fstat(db->wal_fd, &st) == 0 && st.st_size >= limit;
 }
 
 /* The log is to begin anew. One frame is what it begins with: our own bump must never be the reason

@@ -62,6 +62,8 @@ ls_code ls_db_new(const ls_db_opts *opts, ls_db **out, ls_err *err) {
     }
     db->opts = *opts;
     db->db_fd = db->wal_fd = db->index_fd = -1;
+    (void)pthread_mutex_init(&db->snap_lock, NULL);
+    (void)pthread_cond_init(&db->snap_left, NULL);
     db->perm = LS_PERM_PRIVATE;
     if (db->opts.clock == NULL) {
         db->opts.clock = &ls_clock_system;
@@ -88,6 +90,8 @@ void ls_db_free(ls_db *db) {
         return;
     }
     ls_db_close(db);
+    (void)pthread_cond_destroy(&db->snap_left);
+    (void)pthread_mutex_destroy(&db->snap_lock);
     free(db->path);
     free(db->wal_path);
     free(db->shm_path);

@@ -2,8 +2,8 @@
  * A managed SQLite database: capture of its log into level-0 LTX files, and checkpoints.
  *
  * The rules that keep the chain of files sound are in doc/capture.md; each function here names the
- * one it carries out. An ls_db is used by one thread at a time (any thread); only ls_db_status may
- * be called beside it.
+ * one it carries out. An ls_db is used by one thread at a time (any thread); what may be
+ * called beside it says so (snapshot.h writes a file in another thread).
  *
  * Files: database P, log as SQLite names it, meta directory dirname(P)/.basename(P)-litestream with
  * ltx/0/<txid>-<txid>.ltx (and ltx/9/ for a snapshot that a new page size forces).

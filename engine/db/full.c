@@ -14,15 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The moment a full file shows. */
-typedef struct moment {
-    ls_wal_header hdr;
-    bool has_log; /* hdr and end are valid */
-    ls_wal_pos end;
-    uint32_t page_size, commit;
-    bool in_file; /* R is at mark 0: every page is in the database file */
-} moment;
-
 void ls_db_full_because(ls_db *db, const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
@@ -118,6 +109,7 @@ static ls_code begin_moment(ls_db *db, const ls_wal_header *before, const ls_wal
         code = ls_db_wal_header(db, &m->hdr, &state, err);
     }
     m->has_log = state == LS_WAL_VALID;
+    m->top = ls_wal_pos_start(&m->hdr);
     return code == LS_OK && m->has_log ? end_moment(db, before, ahead, m, err) : code;
 }
 
@@ -165,16 +157,13 @@ static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
     return code;
 }
 
-/* The log's frames up to the moment; *range stays NULL if the log was restarted since, which only
- * a wholly copied log allows. */
-static ls_code range_of_moment(ls_db *db, const moment *m, ls_wal_range **range, ls_err *err) {
+ls_code ls_db_moment_range(ls_db *db, const moment *m, ls_wal_range **range, ls_err *err) {
     *range = NULL;
-    ls_wal_pos top = ls_wal_pos_start(&m->hdr);
-    if (!m->has_log || m->in_file || m->end.offset == top.offset) {
+    if (!m->has_log || m->in_file || m->end.offset == m->top.offset) {
         return LS_OK;
     }
     ls_wal_range_info info;
-    ls_code code = ls_wal_range_until(db->wal_fd, &m->hdr, &top, &m->end, range, &info, err);
+    ls_code code = ls_wal_range_until(db->wal_fd, &m->hdr, &m->top, &m->end, range, &info, err);
     if (code != LS_EBUSY && code != LS_ECHECKSUM) {
         return code;
     }
@@ -190,8 +179,8 @@ static ls_code range_of_moment(ls_db *db, const moment *m, ls_wal_range **range,
 }
 
 /* LS_EBUSY from the log: the frame is gone, so the database file has the page (see above). */
-static ls_code moment_page(ls_db *db, const moment *m, ls_wal_range *range, uint32_t pgno,
-                           uint8_t *buf, ls_err *err) {
+ls_code ls_db_moment_page(ls_db *db, const moment *m, ls_wal_range *range, uint32_t pgno,
+                          uint8_t *buf, ls_err *err) {
     int64_t off = 0;
     ls_code code = LS_OK;
     if (range != NULL) {
@@ -222,7 +211,7 @@ static ls_code write_moment(ls_db *db, const moment *m, ls_wal_range *range, ltx
         if (pgno == lock) {
             continue;
         }
-        code = moment_page(db, m, range, pgno, buf, err);
+        code = ls_db_moment_page(db, m, range, pgno, buf, err);
         if (code == LS_OK) {
             code = ls_db_ltx_out_page(out, pgno, buf, err);
         }
@@ -237,14 +226,14 @@ static ls_code write_moment(ls_db *db, const moment *m, ls_wal_range *range, ltx
     return code;
 }
 
-static ls_ltx_header full_header(ls_db *db, const moment *m, ls_txid min, ls_txid txid) {
+ls_ltx_header ls_db_moment_header(const moment *m, ls_txid min, ls_txid txid, int64_t timestamp) {
     return (ls_ltx_header){
         .flags = LS_LTX_FLAG_NO_CHECKSUM,
         .page_size = m->page_size,
         .commit = m->commit,
         .min_txid = min,
         .max_txid = txid,
-        .timestamp = ls_db_timestamp(db),
+        .timestamp = timestamp,
         .wal_offset = m->has_log ? LS_WAL_HEADER_SIZE : 0,
         .wal_size = m->has_log ? m->end.offset - LS_WAL_HEADER_SIZE : 0,
         .wal_salt1 = m->has_log ? m->hdr.salt1 : 0,
@@ -259,11 +248,11 @@ static ls_code write_full(ls_db *db, const moment *m, ls_txid txid, int64_t *tim
                           ls_err *err) {
     bool new_size = db->file_page_size != 0 && db->file_page_size != m->page_size;
     int level = new_size ? LS_LTX_LEVEL_SNAPSHOT : 0;
-    ls_ltx_header header = full_header(db, m, new_size ? 1 : txid, txid);
-    *timestamp = header.timestamp;
+    *timestamp = ls_db_timestamp(db);
+    ls_ltx_header header = ls_db_moment_header(m, new_size ? 1 : txid, txid, *timestamp);
     ls_wal_range *range = NULL;
     ltx_out *out = NULL;
-    ls_code code = range_of_moment(db, m, &range, err);
+    ls_code code = ls_db_moment_range(db, m, &range, err);
     if (code == LS_OK && new_size) {
         code = ls_db_local_dir_make(db, level, err);
     }
@@ -302,6 +291,7 @@ static void chain_take(ls_db *db, const moment *m, ls_txid txid, int64_t timesta
                         .salt1 = m->hdr.salt1,
                         .salt2 = m->hdr.salt2,
                         .end = m->end,
+                        .copied = m->has_log && m->in_file ? m->end : (ls_wal_pos){0},
                         .timestamp = timestamp};
     db->file_page_size = m->page_size;
     db->pinned = true;

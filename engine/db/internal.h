@@ -4,16 +4,18 @@
  *
  * Connections: R holds the long read transaction and runs nothing else (two handles, so that one
  * transaction can begin before the other ends); W works (checkpoints, the sequence bump); B is the
- * barrier (BEGIN IMMEDIATE). W, B and the second R are opened when first needed. The database file
- * is opened once before SQLite opens it and closed after: closing any descriptor of it drops every
- * POSIX lock that the process has on it.
+ * barrier (BEGIN IMMEDIATE); S reads a snapshot. All but the first R are opened when first needed.
+ * The database file is opened once before SQLite opens it and closed after: closing any descriptor
+ * of it drops every POSIX lock that the process has on it.
  */
 #ifndef LS_DB_INTERNAL_H
 #define LS_DB_INTERNAL_H
 
 #include "engine/db/db.h"
+#include "engine/db/snapshot.h"
 #include "engine/wal/wal.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -25,6 +27,7 @@ typedef struct chain {
     uint32_t commit;    /* pages in the database at txid */
     uint32_t salt1, salt2;
     ls_wal_pos end;    /* behind the last captured frame */
+    ls_wal_pos copied; /* the log up to here is in the database file; offset 0: not known to be */
     int64_t timestamp; /* of the newest file, ms: times never go back */
 } chain;
 
@@ -72,6 +75,13 @@ struct ls_db {
     ls_db_names names;     /* of a database that was replaced, as last seen */
     int64_t names_mono;    /* ns: since when they have been like this */
     bool was_missing;
+
+    /* Snapshot: what says so is guarded by snap_lock, as another thread writes the file. */
+    pthread_mutex_t snap_lock;
+    pthread_cond_t snap_left;
+    ls_db_snapshot *snap; /* guarded: the one whose S lives, NULL */
+    bool snap_reads;      /* guarded: its writer is at our descriptors */
+    atomic_bool snap_cut; /* it is to leave them */
 
     bool changed;            /* captured something since the last complete checkpoint */
     bool bumped;             /* the sequence was raised, and that is not captured yet */
@@ -160,7 +170,9 @@ LS_MUST ls_code ls_db_ltx_out_begin(ls_db *db, int level, const ls_ltx_header *h
                                     uint32_t prev_commit, ltx_out **out, ls_err *err);
 LS_MUST ls_code ls_db_ltx_out_page(ltx_out *out, uint32_t pgno, const uint8_t *page, ls_err *err);
 LS_MUST ls_code ls_db_ltx_out_commit(ltx_out *out, ls_err *err); /* frees out whatever happens */
-void ls_db_ltx_out_abort(ltx_out *out);                          /* NULL allowed */
+/* The same without making it durable: the file stays under its temporary name, *path. */
+LS_MUST ls_code ls_db_ltx_out_leave(ltx_out *out, char **path, uint64_t *size, ls_err *err);
+void ls_db_ltx_out_abort(ltx_out *out); /* NULL allowed */
 /* The page of the database file, zeros behind its end. */
 LS_MUST ls_code ls_db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *page,
                                 ls_err *err);
@@ -183,7 +195,26 @@ LS_MUST ls_code ls_db_capture_to_end(ls_db *db, capture *c, ls_err *err);
 
 /* full.c: the whole database into one file (rules 3, 5, 7) */
 LS_MUST ls_code ls_db_capture_full(ls_db *db, ls_err *err);
+/* The moment a full file shows; a read transaction (R, S) that began there holds it. */
+typedef struct moment {
+    ls_wal_header hdr;
+    bool has_log;   /* hdr, top and end are valid */
+    ls_wal_pos top; /* what is before it is in the database file */
+    ls_wal_pos end;
+    uint32_t page_size, commit;
+    bool in_file; /* the reader is at mark 0: every page is in the database file */
+} moment;
+/* The log's frames up to the moment; *range stays NULL if the log was restarted since, which only
+ * a wholly copied log allows. */
+LS_MUST ls_code ls_db_moment_range(ls_db *db, const moment *m, ls_wal_range **range, ls_err *err);
+LS_MUST ls_code ls_db_moment_page(ls_db *db, const moment *m, ls_wal_range *range, uint32_t pgno,
+                                  uint8_t *buf, ls_err *err);
+ls_ltx_header ls_db_moment_header(const moment *m, ls_txid min, ls_txid txid, int64_t timestamp);
 void ls_db_full_because(ls_db *db, const char *fmt, ...) LS_PRINTF(2, 3);
+
+/* snapshot.c (rule 5) */
+/* Ends S and waits until nobody reads our descriptors: before any of them is closed. */
+void ls_db_snapshot_cut(ls_db *db);
 
 /* checkpoint.c (rule 4) */
 typedef enum due {
@@ -199,6 +230,8 @@ LS_MUST ls_code ls_db_checkpoint(ls_db *db, capture *c, ls_err *err);
  * lets nobody copy a frame: an application that checkpoints by itself would try, and sort the whole
  * log for it, at each of its commits. Put off by locks of others it is no error. */
 LS_MUST ls_code ls_db_leave_mark_0(ls_db *db, capture *c, ls_err *err);
+/* Size at which the log is to be cut; 0: never. */
+int64_t ls_db_log_limit(const ls_db *db);
 /* *complete: every frame of the log is in the database file. Another checkpointer at work is no
  * error. */
 LS_MUST ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err);

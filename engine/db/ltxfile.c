@@ -118,6 +118,16 @@ ls_code ls_db_ltx_out_commit(ltx_out *out, ls_err *err) {
     return code == LS_OK ? LS_OK : ls_wrap(err, "write ltx file");
 }
 
+ls_code ls_db_ltx_out_leave(ltx_out *out, char **path, uint64_t *size, ls_err *err) {
+    ls_code code = ls_ltx_encoder_close(out->enc, 0, NULL, err);
+    *size = out->writer.written;
+    if (code == LS_OK) {
+        code = ls_atomic_leave(&out->file, path, err);
+    }
+    ls_db_ltx_out_abort(out);
+    return code == LS_OK ? LS_OK : ls_wrap(err, "write ltx file");
+}
+
 ls_code ls_db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *page, ls_err *err) {
     size_t got;
     int64_t off = (int64_t)(pgno - 1) * page_size;

@@ -43,6 +43,7 @@ static void close_without_copying(ls_db *db) {
 }
 
 void ls_db_close(ls_db *db) {
+    ls_db_snapshot_cut(db);
     close_without_copying(db);
     ls_db_barrier_end(db);
     for (int i = 0; i < 2; i++) {
@@ -303,6 +304,7 @@ void ls_db_empty_old_log(ls_db *db) {
     if (db->wal_fd < 0 || compare_path(db->wal_path, db->wal_fd, &exists, &ignored) != 1) {
         return;
     }
+    ls_db_snapshot_cut(db);
     ls_db_barrier_end(db);
     for (int i = 0; i < 2; i++) {
         ls_db_read_end(&db->r[i]);

@@ -16,3 +16,11 @@ t_engine_db_chaos_capture_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 TAP_TESTS += t/engine/db/chaos_variants.t
 EXTRA_DIST += t/engine/db/chaos_variants.t
+
+UNIT_TESTS += t/engine/db/test_snapshot
+check_PROGRAMS += t/engine/db/test_snapshot
+t_engine_db_test_snapshot_SOURCES = t/engine/db/test_snapshot.c t/support/dbkit.h
+t_engine_db_test_snapshot_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+t_engine_db_test_snapshot_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=malloc -Wl,--wrap=calloc \
+	-Wl,--wrap=realloc
+t_engine_db_test_snapshot_CPPFLAGS = $(LS_TEST_CPPFLAGS)
