@@ -26,6 +26,13 @@ void ls_config_init(ls_config *c) {
         .log_level = LS_INFO,
         .shutdown_sync_timeout = 30 * LS_SEC,
         .shutdown_sync_interval = 500 * LS_MS,
+        .levels = {30 * LS_SEC, 5 * 60 * LS_SEC, 3600 * LS_SEC},
+        .n_levels = 3,
+        .snapshot_interval = 24 * 3600 * LS_SEC,
+        .snapshot_retention = 24 * 3600 * LS_SEC,
+        .retention_enabled = true,
+        .l0_retention = 5 * 60 * LS_SEC,
+        .l0_retention_check_interval = 15 * LS_SEC,
     };
 }
 
@@ -158,8 +165,6 @@ static void note_later(const ls_raw_top *top, ls_config *c) {
         {"mcp-addr", top->mcp_addr.set && top->mcp_addr.str[0] != '\0'},
         {"socket.enabled", top->socket_enabled.set && top->socket_enabled.num != 0},
         {"heartbeat-url", top->heartbeat_url.set && top->heartbeat_url.str[0] != '\0'},
-        {"validation.interval", top->validation_interval.set && top->validation_interval.num > 0},
-        {"verify-compaction", top->verify_compaction.set && top->verify_compaction.num != 0},
     };
 
     for (size_t i = 0; i < LS_CONFIG_LATER_MAX; i++) {
@@ -168,11 +173,47 @@ static void note_later(const ls_raw_top *top, ls_config *c) {
     }
 }
 
+static void take_bool(const ls_raw *v, bool *out) {
+    if (v->set)
+        *out = v->num != 0;
+}
+
+static void take_levels(const ls_raw_top *top, ls_config *c) {
+    if (!top->levels_list.set)
+        return;
+    c->n_levels = top->n_levels;
+    for (size_t i = 0; i < top->n_levels; i++)
+        c->levels[i] = top->levels[i].interval.num;
+}
+
+/* There is one snapshot schedule: the top level's, else what databases say, all the same. */
+static void take_snapshots(const ls_raw_top *top, ls_config *c) {
+    for (size_t i = 0; i < top->n_dbs; i++) {
+        take_num(&top->dbs[i].snapshot_interval, &c->snapshot_interval);
+        take_num(&top->dbs[i].snapshot_retention, &c->snapshot_retention);
+    }
+    take_num(&top->snapshot_interval, &c->snapshot_interval);
+    take_num(&top->snapshot_retention, &c->snapshot_retention);
+}
+
+static void take_maintenance(const ls_raw_top *top, ls_config *c) {
+    take_levels(top, c);
+    take_snapshots(top, c);
+    take_bool(&top->retention_enabled, &c->retention_enabled);
+    take_num(&top->l0_retention, &c->l0_retention);
+    take_num(&top->l0_retention_check_interval, &c->l0_retention_check_interval);
+    take_bool(&top->verify_compaction, &c->verify_compaction);
+    take_num(&top->validation_interval, &c->validation_interval);
+    if (c->validation_interval < 0)
+        c->validation_interval = 0;
+}
+
 static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
     maker m = {.top = top, .err = err};
 
     take_num(&top->shutdown_sync_timeout, &c->shutdown_sync_timeout);
     take_num(&top->shutdown_sync_interval, &c->shutdown_sync_interval);
+    take_maintenance(top, c);
     c->log_stderr = top->log_stderr.set && top->log_stderr.num != 0;
     if (top->log_level.set && top->log_level.str[0] != '\0')
         c->log_level_set = ls_level_parse(top->log_level.str, &c->log_level);

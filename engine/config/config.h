@@ -36,6 +36,7 @@ typedef struct ls_db_config {
 } ls_db_config;
 
 #define LS_CONFIG_LATER_MAX 8
+#define LS_CONFIG_LEVELS_MAX 8
 
 typedef struct ls_config {
     ls_db_config *dbs;
@@ -44,8 +45,17 @@ typedef struct ls_config {
     bool log_level_set;
     ls_log_format log_format;
     bool log_stderr;
-    int64_t shutdown_sync_timeout;  /* ns; 30 s */
-    int64_t shutdown_sync_interval; /* ns; 500 ms */
+    int64_t shutdown_sync_timeout;        /* ns; 30 s */
+    int64_t shutdown_sync_interval;       /* ns; 500 ms */
+    int64_t levels[LS_CONFIG_LEVELS_MAX]; /* ns between compactions into level 1, 2 ... */
+    size_t n_levels;
+    int64_t snapshot_interval;           /* ns; 24 h */
+    int64_t snapshot_retention;          /* ns; 24 h */
+    bool retention_enabled;              /* false: nothing is deleted at the store */
+    int64_t l0_retention;                /* ns; 5 min; 0: level 0 is kept */
+    int64_t l0_retention_check_interval; /* ns; 15 s */
+    bool verify_compaction;
+    int64_t validation_interval; /* ns; 0: off */
     char *exec;
     char *log_level_text;                   /* as written; NULL: not */
     const char *later[LS_CONFIG_LATER_MAX]; /* keys in use that this version passes over; static */

@@ -44,11 +44,12 @@ const ls_key ls_keys[] = {
     KEY(TOP, "mcp-addr", STRING, TOP(mcp_addr), "",
         "Address to serve the Model Context Protocol on."),
     KEY(TOP, "l0-retention", DURATION, TOP(l0_retention), "5m",
-        "How long level-0 files stay after they were compacted; 0 keeps none longer than needed."),
+        "How long level-0 files stay, if level 1 has what they hold; 0 keeps them all."),
     KEY(TOP, "l0-retention-check-interval", DURATION, TOP(l0_retention_check_interval), "15s",
-        "How often level-0 files are looked through."),
+        "How often it is looked for level-0 files to delete."),
     KEY(TOP, "verify-compaction", BOOL, TOP(verify_compaction), "false",
-        "Whether levels are checked after compaction."),
+        "Whether a level is listed after each compaction, with a warning for each hole or "
+        "overlap."),
     KEY(TOP, "heartbeat-url", STRING, TOP(heartbeat_url), "",
         "URL to GET while all databases are replicated."),
     KEY(TOP, "heartbeat-interval", DURATION, TOP(heartbeat_interval), "5m",
@@ -75,8 +76,9 @@ const ls_key ls_keys[] = {
     KEY(SNAPSHOT, "retention", DURATION, TOP(snapshot_retention), "24h",
         "How long snapshots, and the way back to any moment since, are kept."),
     KEY(VALIDATION, "interval", DURATION, TOP(validation_interval), "",
-        "Pause between checks; off without it."),
-    KEY(RETENTION, "enabled", BOOL, NO, "true",
+        "Pause between checks of all levels for holes and overlaps, with a warning for each; off "
+        "without it."),
+    KEY(RETENTION, "enabled", BOOL, TOP(retention_enabled), "true",
         "Whether old files are deleted on the replica; false leaves that to the store's own "
         "rules."),
     {LS_IN_LEVEL, "interval", LS_KEY_DURATION, offsetof(ls_raw_level, interval), 0, "",
@@ -120,8 +122,9 @@ const ls_key ls_keys[] = {
     BOTH("sync-interval", DURATION, REP(sync_interval), "1s",
          "Least pause between uploads, and between captures if it is longer than monitor-interval; "
          "the first write after a pause goes at once."),
-    BOTH("auto-recover", BOOL, REP(auto_recover), "false",
-         "Whether damaged local state is thrown away and replication starts with a new snapshot."),
+    BOTH(
+        "auto-recover", BOOL, REP(auto_recover), "false",
+        "Whether a file that is damaged on the replica is replaced by a new snapshot and removed."),
     BOTH("validation-interval", DURATION, NO, "", "Of older versions; has no effect."),
     BOTH("max-sync-ltx-files", INT, NO, "256", "Files uploaded in one go; 0 for no bound."),
     {LS_IN_REPLICA | LS_IN_TOP, "age", LS_KEY_MAP, NO, LS_IN_AGE, "",

@@ -710,11 +710,56 @@ static void test_later(void **state) {
     (void)state;
     ok("addr: ':9090'\nmcp-addr: ':1'\nsocket: {enabled: true}\nheartbeat-url: http://x\n"
        "validation: {interval: 1m}\nverify-compaction: true\n");
-    assert_int_equal(config.n_later, 6);
+    assert_int_equal(config.n_later, 4);
     assert_string_equal(config.later[0], "addr");
     assert_string_equal(config.later[2], "socket.enabled");
     ok("addr: ''\nsocket: {enabled: false}\nvalidation: {interval: 0}\n");
     assert_int_equal(config.n_later, 0);
+}
+
+static void test_maintenance(void **state) {
+    (void)state;
+    ok("dbs: []\n");
+    assert_int_equal(config.n_levels, 3);
+    assert_int_equal(config.levels[0], 30 * LS_SEC);
+    assert_int_equal(config.levels[1], 300 * LS_SEC);
+    assert_int_equal(config.levels[2], 3600 * LS_SEC);
+    assert_int_equal(config.snapshot_interval, 24 * 3600 * LS_SEC);
+    assert_int_equal(config.snapshot_retention, 24 * 3600 * LS_SEC);
+    assert_int_equal(config.l0_retention, 300 * LS_SEC);
+    assert_int_equal(config.l0_retention_check_interval, 15 * LS_SEC);
+    assert_true(config.retention_enabled);
+    assert_false(config.verify_compaction);
+    assert_int_equal(config.validation_interval, 0);
+
+    ok("levels: [{interval: 1s}, {interval: 1w}]\nsnapshot: {interval: 2h, retention: 3d}\n"
+       "l0-retention: 0\nl0-retention-check-interval: 1s\nretention: {enabled: false}\n"
+       "verify-compaction: true\nvalidation: {interval: 1m}\n");
+    assert_int_equal(config.n_levels, 2);
+    assert_int_equal(config.levels[0], LS_SEC);
+    assert_int_equal(config.levels[1], 7 * 24 * 3600 * LS_SEC);
+    assert_int_equal(config.snapshot_interval, 2 * 3600 * LS_SEC);
+    assert_int_equal(config.snapshot_retention, 72 * 3600 * LS_SEC);
+    assert_int_equal(config.l0_retention, 0);
+    assert_int_equal(config.l0_retention_check_interval, LS_SEC);
+    assert_false(config.retention_enabled);
+    assert_true(config.verify_compaction);
+    assert_int_equal(config.validation_interval, 60 * LS_SEC);
+    assert_int_equal(config.n_later, 0);
+
+    ok("levels: []\n");
+    assert_int_equal(config.n_levels, 0);
+}
+
+/* One schedule: the top level's, else what the databases agree on. */
+static void test_snapshot_of_databases(void **state) {
+    (void)state;
+    ok("dbs: [{path: /a, snapshot: {interval: 1h}}, {path: /b, snapshot: {retention: 2h}}]\n");
+    assert_int_equal(config.snapshot_interval, 3600 * LS_SEC);
+    assert_int_equal(config.snapshot_retention, 2 * 3600 * LS_SEC);
+    ok("snapshot: {interval: 5h}\ndbs: [{path: /a, snapshot: {interval: 1h, retention: 3h}}]\n");
+    assert_int_equal(config.snapshot_interval, 5 * 3600 * LS_SEC);
+    assert_int_equal(config.snapshot_retention, 3 * 3600 * LS_SEC);
 }
 
 static int teardown(void **state) {
@@ -725,17 +770,29 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),          cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_value),    cmocka_unit_test(test_inheritance),
-        cmocka_unit_test(test_every_key),      cmocka_unit_test(test_every_type),
-        cmocka_unit_test(test_type_errors),    cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_unknown_keys),   cmocka_unit_test(test_validation),
-        cmocka_unit_test(test_syntax),         cmocka_unit_test(test_anchors),
-        cmocka_unit_test(test_duplicates),     cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_many_databases), cmocka_unit_test(test_env),
-        cmocka_unit_test(test_env_bound),      cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_load),           cmocka_unit_test(test_add),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_value),
+        cmocka_unit_test(test_inheritance),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_every_type),
+        cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_anchors),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_many_databases),
+        cmocka_unit_test(test_env),
+        cmocka_unit_test(test_env_bound),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_add),
         cmocka_unit_test(test_later),
+        cmocka_unit_test(test_maintenance),
+        cmocka_unit_test(test_snapshot_of_databases),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
