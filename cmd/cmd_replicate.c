@@ -69,6 +69,10 @@ static ls_code read_config(const ls_invocation *in, ls_config *config, ls_err *e
 static ls_code check_flags(const replicate_args *args, const ls_config *config, ls_err *err) {
     if (args->once && config->exec != NULL)
         return ls_fail(err, LS_EINVALID, "cannot specify -once flag with -exec");
+    if (args->force_snapshot && !args->once)
+        return ls_fail(err, LS_EINVALID, "cannot specify -force-snapshot flag without -once");
+    if (args->enforce_retention && !args->once)
+        return ls_fail(err, LS_EINVALID, "cannot specify -enforce-retention flag without -once");
     return config->exec == NULL ? LS_OK : ls_not_yet(err, "exec");
 }
 
@@ -194,25 +198,29 @@ static void raise_file_limit(void) {
     }
 }
 
-static ls_code run_once(ls_store *store, ls_err *err) {
+static ls_code run_once(ls_store *store, const replicate_args *args, ls_err *err) {
+    const ls_store_once_opts opts = {.force_snapshot = args->force_snapshot,
+                                     .enforce_retention = args->enforce_retention};
+
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
-    ls_code rc = ls_store_once(store, err);
+    ls_code rc = ls_store_once(store, &opts, err);
 
     return rc == LS_ENOTREADY ? ls_hint(err, "check the path; -once does not wait for a database")
                               : rc;
 }
 
-static ls_code run_store(const ls_config *config, bool once, const ls_log *log, ls_err *err) {
+static ls_code run_store(const ls_config *config, const replicate_args *args, const ls_log *log,
+                         ls_err *err) {
     ls_store *store = NULL;
 
     ls_code rc = ls_store_new(config, log, &store, err);
     for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++)
         rc = announce(&config->dbs[i], log, err);
     if (rc == LS_OK)
-        rc = once ? run_once(store, err) : ls_store_run(store, err);
+        rc = args->once ? run_once(store, args, err) : ls_store_run(store, err);
     ls_store_free(store);
-    if (rc == LS_OK && once)
+    if (rc == LS_OK && args->once)
         ls_log_write(log, LS_INFO, "one-shot replication complete", NULL);
     return rc;
 }
@@ -231,11 +239,17 @@ static ls_code replicate(const ls_invocation *in, ls_config *config, ls_err *err
         &log, LS_INFO, "litestream",
         LS_ATTRS(LS_STR("version", ls_version()), LS_STR("level", level == NULL ? "" : level)));
     warn_later(config, &log);
+    if (!config->retention_enabled)
+        ls_log_write(&log, LS_WARN,
+                     "retention disabled; cloud provider lifecycle policies must handle retention",
+                     LS_ATTRS(LS_STR("hint", "a database that no one writes to gets no new "
+                                             "snapshots: a rule that deletes by age alone may "
+                                             "delete its last one")));
     if (config->n_dbs == 0)
         ls_log_write(&log, LS_ERROR, "no databases specified in configuration", NULL);
     ls_code rc = restore_all(config, args->restore_if_db_not_exists, &log, err);
     if (rc == LS_OK)
-        rc = run_store(config, args->once, &log, err);
+        rc = run_store(config, args, &log, err);
     if (rc == LS_OK)
         ls_log_write(&log, LS_INFO, "litestream shut down", NULL);
     return rc;
@@ -283,13 +297,12 @@ static const ls_option options[] = {
     {.name = "force-snapshot",
      .type = LS_OPT_BOOL,
      .field = FIELD(force_snapshot),
-     .help = "With -once: also writes a snapshot.",
-     .later = true},
+     .help = "With -once: also writes a snapshot of every database."},
     {.name = "enforce-retention",
      .type = LS_OPT_BOOL,
      .field = FIELD(enforce_retention),
-     .help = "With -once: also deletes old snapshots.",
-     .later = true},
+     .help = "With -once: also deletes snapshots older than snapshot.retention, and what only "
+             "they need."},
     {0},
 };
 
@@ -299,7 +312,9 @@ const ls_command ls_cmd_replicate = {
     .usage = (const char *const[]){"[options]", "[options] DB_PATH REPLICA_URL", NULL},
     .about = "The replicate command captures what is committed to the databases in the "
              "configuration, or to one database, and uploads it, until it gets SIGINT or SIGTERM. "
-             "Then it syncs every database a last time; a second signal skips that.",
+             "Meanwhile it compacts what is on the replicas, writes snapshots and deletes what "
+             "they cover, on the schedules of the configuration. "
+             "At the end it syncs every database a last time; a second signal skips that.",
     .options = options,
     .examples = (const char *const[]){"litestream replicate",
                                       "litestream replicate /path/to/db file:///backup/db", NULL},

@@ -77,9 +77,11 @@ static ls_code encode_base(ls_reader *in, ls_writer *out, ls_err *err) {
     return rc;
 }
 
-static ls_code write_base(const ls_replica *r, ls_reader *in, const char *path, ls_err *err) {
+/* *left: where to put the name of a file that is not made durable; NULL: it gets its own. */
+static ls_code write_base(const ls_db *db, ls_reader *in, const char *path, char **left,
+                          ls_err *err) {
     ls_perm perm;
-    ls_code rc = ls_db_perm(r->db, &perm, err);
+    ls_code rc = ls_db_perm(db, &perm, err);
     if (rc != LS_OK) {
         return rc;
     }
@@ -97,15 +99,16 @@ static ls_code write_base(const ls_replica *r, ls_reader *in, const char *path, 
     ls_fd_writer_init(&out, file.fd, path);
     rc = encode_base(in, &out.base, err);
     if (rc == LS_OK) {
-        return ls_atomic_commit(&file, false, -1, err);
+        return left != NULL ? ls_atomic_leave(&file, left, err)
+                            : ls_atomic_commit(&file, false, -1, err);
     }
     ls_atomic_abort(&file);
     return rc;
 }
 
-ls_code ls_replica_make_base(const ls_replica *r, ls_txid txid, ls_err *err) {
-    char *from = ls_db_ltx_path(r->db, 0, txid, txid);
-    char *to = ls_db_ltx_path(r->db, LS_LTX_LEVEL_SNAPSHOT, 1, txid);
+static ls_code make_base(const ls_db *db, ls_txid txid, char **left, ls_err *err) {
+    char *from = ls_db_ltx_path(db, 0, txid, txid);
+    char *to = ls_db_ltx_path(db, LS_LTX_LEVEL_SNAPSHOT, 1, txid);
     ls_code rc = LS_OK;
     ls_reader *in = NULL;
     if (from == NULL || to == NULL) {
@@ -118,7 +121,7 @@ ls_code ls_replica_make_base(const ls_replica *r, ls_txid txid, ls_err *err) {
         goto done;
     }
     in = ls_fd_reader_new(fd, true, from);
-    rc = in == NULL ? ls_fail(err, LS_ENOMEM, "read %s", from) : write_base(r, in, to, err);
+    rc = in == NULL ? ls_fail(err, LS_ENOMEM, "read %s", from) : write_base(db, in, to, left, err);
     if (rc != LS_OK) {
         (void)ls_wrap(err, "snapshot of %s", from);
     }
@@ -127,4 +130,12 @@ done:
     free(from);
     free(to);
     return rc;
+}
+
+ls_code ls_replica_make_base(const ls_replica *r, ls_txid txid, ls_err *err) {
+    return make_base(r->db, txid, NULL, err);
+}
+
+ls_code ls_replica_write_base(const ls_db *db, ls_txid txid, char **path, ls_err *err) {
+    return make_base(db, txid, path, err);
 }

@@ -209,8 +209,7 @@ static ls_code judge_join(job *j, const ls_ltx_info *a, const ls_ltx_info *b, ls
     ls_code rc = gap ? is_bridged(j, b->min_txid, &bridged, err) : LS_OK;
     if (rc == LS_OK && !bridged) {
         j->result->bad_joins++;
-        ls_log_write(j->opts->log, LS_WARN,
-                     gap ? "gap in level after compaction" : "overlap in level after compaction",
+        ls_log_write(j->opts->log, LS_WARN, gap ? "gap in level" : "overlap in level",
                      ATTRS(j, LS_TXID("maxTXID", a->max_txid), LS_TXID("next", b->min_txid)));
     }
     return rc;
@@ -233,6 +232,16 @@ static ls_code verify_level(job *j, ls_err *err) {
     }
     ls_storage_iter_free(it);
     return rc == LS_OK ? LS_OK : ls_wrap(err, "verify level %d", j->opts->level);
+}
+
+ls_code ls_compact_verify(ls_storage *s, int level, const ls_log *log, size_t *bad_joins,
+                          ls_err *err) {
+    const ls_compact_opts opts = {.level = level, .log = log};
+    ls_compact_result result = {0};
+    job j = {.s = s, .opts = &opts, .result = &result};
+    ls_code rc = verify_level(&j, err);
+    *bad_joins = result.bad_joins;
+    return rc;
 }
 
 /* ---- all of it ---- */

@@ -60,6 +60,10 @@ typedef struct ls_compact_result {
 LS_MUST ls_code ls_compact(ls_storage *s, const ls_compact_opts *opts, ls_compact_result *result,
                            ls_err *err);
 
+/* Lists a level (0..8) and logs a warning for each two files that do not join. */
+LS_MUST ls_code ls_compact_verify(ls_storage *s, int level, const ls_log *log, size_t *bad_joins,
+                                  ls_err *err);
+
 /* The newest file of a level, by whose time a schedule knows what is done; *any false: none. */
 LS_MUST ls_code ls_compact_newest(ls_storage *s, int level, ls_ltx_info *newest, bool *any,
                                   ls_err *err);

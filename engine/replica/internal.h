@@ -80,6 +80,9 @@ LS_MUST ls_code ls_replica_pending(const ls_replica *r, ls_txid txid, bool *pend
  * compressed bytes copied. */
 LS_MUST ls_code ls_replica_make_base(const ls_replica *r, ls_txid txid, ls_err *err);
 
+/* The same under a temporary name, *path, which is the caller's to remove and to free. */
+LS_MUST ls_code ls_replica_write_base(const ls_db *db, ls_txid txid, char **path, ls_err *err);
+
 /* Removes it. */
 void ls_replica_drop_base(const ls_replica *r, ls_txid txid);
 

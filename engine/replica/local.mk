@@ -7,11 +7,17 @@ liblitestream_la_SOURCES += \
 	engine/replica/compact_merge.c \
 	engine/replica/compact_merge.h \
 	engine/replica/ends.c \
+	engine/replica/guard.c \
+	engine/replica/guard.h \
 	engine/replica/internal.h \
 	engine/replica/joined.c \
 	engine/replica/joined.h \
+	engine/replica/repair.c \
+	engine/replica/repair.h \
 	engine/replica/replica.c \
 	engine/replica/retain.c \
 	engine/replica/retain_common.c \
 	engine/replica/retain_common.h \
-	engine/replica/retain_l0.c
+	engine/replica/retain_l0.c \
+	engine/replica/snapshot.c \
+	engine/replica/snapshot.h

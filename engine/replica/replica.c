@@ -43,6 +43,12 @@ void ls_replica_uncheck(ls_replica *r) {
     r->has_last = false;
 }
 
+void ls_replica_diverge(ls_replica *r, const ls_err *why) {
+    r->diverged = true;
+    r->why = *why;
+    r->why.code = LS_EDIVERGED;
+}
+
 /* ---- An object that is already there ---- */
 
 ls_code ls_replica_stat(ls_storage *s, ls_ltx_info *file, bool *found, ls_err *err) {

@@ -31,6 +31,10 @@ LS_MUST ls_code ls_replica_check(ls_replica *r, ls_err *err);
 /* Forgets what is known of the store: the next check compares anew. */
 void ls_replica_uncheck(ls_replica *r);
 
+/* Somebody else was seen to write to the store: later calls of ls_replica_sync are LS_EDIVERGED and
+ * say why, until a comparison. Not beside the other functions here. */
+void ls_replica_diverge(ls_replica *r, const ls_err *why);
+
 bool ls_replica_probed(const ls_replica *r);
 bool ls_replica_checked(const ls_replica *r);
 

@@ -26,10 +26,8 @@ static int64_t backoff(const ls_trouble *t, int64_t interval, int64_t max) {
     return pause < max ? pause : max;
 }
 
-/* Counts a failure; returns the pause before the next try. A lock that others hold is no failure
- * until it lasts, and needs no longer pauses. */
-static int64_t note_failure(ls_entry *e, ls_trouble *t, const char *msg, int64_t interval,
-                            int64_t max, const ls_lane *lane) {
+int64_t ls_entry_failed(ls_entry *e, ls_trouble *t, const char *msg, int64_t interval, int64_t max,
+                        const ls_lane *lane) {
     int64_t now = ls_store_now();
     bool busy = lane->rc == LS_EBUSY;
     t->count++;
@@ -47,8 +45,7 @@ static int64_t note_failure(ls_entry *e, ls_trouble *t, const char *msg, int64_t
     return pause;
 }
 
-/* Only a failure that was logged is told to be over. */
-static void note_success(ls_entry *e, ls_trouble *t, const char *msg) {
+void ls_entry_recovered(ls_entry *e, ls_trouble *t, const char *msg) {
     if (t->count > 0 && t->logged != 0) {
         ls_log_write(
             e->store->log, LS_INFO, msg,
@@ -133,7 +130,7 @@ static int64_t interval_of(const ls_entry *e) {
 }
 
 static void captured(ls_entry *e, bool by_poll) {
-    note_success(e, &e->capture_trouble, "sync recovered");
+    ls_entry_recovered(e, &e->capture_trouble, "sync recovered");
     judge_notices(e, by_poll);
     await_commit(e);
     int64_t now = ls_store_now();
@@ -161,9 +158,9 @@ static void capture_done(ls_entry *e, ls_lane *lane) {
     e->by_poll = false;
     if (lane->rc != LS_OK) {
         e->dirty = true;
-        e->next_capture = ls_store_now() + note_failure(e, &e->capture_trouble, "sync error",
-                                                        e->config->monitor_interval,
-                                                        LS_STORE_LOCAL_BACKOFF_NS, lane);
+        e->next_capture = ls_store_now() + ls_entry_failed(e, &e->capture_trouble, "sync error",
+                                                           e->config->monitor_interval,
+                                                           LS_STORE_LOCAL_BACKOFF_NS, lane);
     } else if (e->looked) {
         e->hold = e->fresh;
         e->wants_store = e->dirty = true;
@@ -232,8 +229,8 @@ static void on_remote_timer(uv_timer_t *timer) { ls_entry_pump(timer->data); }
 
 static void remote_failed(ls_entry *e, const ls_lane *lane) {
     int64_t pause =
-        note_failure(e, &e->remote_trouble, "monitor error", e->config->replica.sync_interval,
-                     LS_STORE_REMOTE_BACKOFF_NS, lane);
+        ls_entry_failed(e, &e->remote_trouble, "monitor error", e->config->replica.sync_interval,
+                        LS_STORE_REMOTE_BACKOFF_NS, lane);
     e->next_remote = ls_store_now() + pause;
 }
 
@@ -260,6 +257,7 @@ static void check_done(ls_entry *e, ls_lane *lane) {
         remote_failed(e, lane);
     } else {
         e->next_capture = e->next_look = 0;
+        ls_maint_begin(e);
     }
     e->fresh = e->hold = false;
     e->dirty = true;
@@ -283,9 +281,19 @@ static void compare_again(ls_entry *e, const ls_lane *lane) {
         LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)), LS_STR("reason", lane->err.msg)));
 }
 
+/* What a listing showed, said the way an upload says it. */
+void ls_entry_diverged(ls_entry *e, const ls_err *err) {
+    e->diverged = true;
+    e->remote.rc = LS_EDIVERGED;
+    e->remote.err = *err;
+    e->remote_trouble.logged = 0; /* as behind an upload */
+    remote_failed(e, &e->remote);
+}
+
 static void upload_done(ls_entry *e, ls_lane *lane) {
+    ls_maint_uploaded(e, e->from);
     if (lane->rc == LS_OK) {
-        note_success(e, &e->remote_trouble, "replica sync recovered");
+        ls_entry_recovered(e, &e->remote_trouble, "replica sync recovered");
     } else if (lane->rc == LS_EDIVERGED) {
         e->diverged = true;
         e->remote_trouble.logged = 0; /* told at once, whatever was told before: uploads end here */
@@ -306,13 +314,18 @@ static void start_upload(ls_entry *e, int64_t now) {
     bool cut = local - there > LS_STORE_UPLOAD_BATCH;
     e->upto = cut ? there + LS_STORE_UPLOAD_BATCH : local;
     e->next_remote = cut ? now : now + e->config->replica.sync_interval;
+    e->from = there;
+    ls_maint_uploading(e, e->upto);
     ls_lane_submit(&e->remote, e->store->remote, upload_work, upload_done);
 }
 
 static void pump_remote(ls_entry *e) {
+    if (e->remote.busy) {
+        return;
+    }
+    ls_maint_settle(e);
     bool checked = ls_replica_checked(e->replica), probed = ls_replica_probed(e->replica);
-    if (e->remote.busy || !e->wants_store || e->diverged || (checked && !has_upload(e)) ||
-        (!checked && probed)) {
+    if (!e->wants_store || e->diverged || (checked && !has_upload(e)) || (!checked && probed)) {
         return;
     }
     int64_t now = ls_store_now();
@@ -335,6 +348,8 @@ static void pump_local(ls_entry *e) {
     bool resolve = ls_replica_probed(e->replica) && !ls_replica_checked(e->replica);
     if (resolve && !e->remote.busy) {
         ls_lane_submit(&e->local, e->store->local, check_work, check_done);
+    } else if (ls_maint_wants_local(e)) {
+        ls_maint_start_local(e);
     } else if (e->dirty && !e->hold) {
         start_capture(e);
     }
@@ -346,6 +361,7 @@ void ls_entry_pump(ls_entry *e) {
     } else if (e->monitored) {
         pump_local(e);
         pump_remote(e);
+        ls_maint_pump(e);
     }
 }
 
@@ -428,12 +444,12 @@ static ls_code open_db(ls_entry *e, ls_err *err) {
 }
 
 ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, ls_err *err) {
-    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer,
-                            &e->poll_timer,    &e->commit_timer,     &e->remote_timer};
+    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer, &e->poll_timer,
+                            &e->commit_timer,  &e->remote_timer,     &e->maint.timer};
     e->store = store;
     e->config = config;
     e->monitored = config->monitor_interval > 0;
-    e->local.entry = e->remote.entry = e;
+    e->local.entry = e->remote.entry = e->maint.lane.entry = e;
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         (void)uv_timer_init(&store->loop, timers[i]);
         timers[i]->data = e;
@@ -445,6 +461,9 @@ ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, 
     }
     if (rc == LS_OK) {
         rc = ls_replica_new(e->db, storage, store->log, &e->replica, err);
+    }
+    if (rc == LS_OK) {
+        rc = ls_maint_init(e, err);
     }
     ls_txid local = 0;
     if (rc == LS_OK) {
@@ -462,6 +481,7 @@ void ls_entry_quiet(ls_entry *e) {
     (void)uv_timer_stop(&e->poll_timer);
     (void)uv_timer_stop(&e->commit_timer);
     (void)uv_timer_stop(&e->remote_timer);
+    ls_maint_quiet(e);
 }
 
 void ls_entry_close(ls_entry *e) {
@@ -471,9 +491,11 @@ void ls_entry_close(ls_entry *e) {
     uv_close((uv_handle_t *)&e->commit_timer, NULL);
     uv_close((uv_handle_t *)&e->poll_timer, NULL);
     uv_close((uv_handle_t *)&e->remote_timer, NULL);
+    uv_close((uv_handle_t *)&e->maint.timer, NULL);
 }
 
 void ls_entry_done(ls_entry *e) {
+    ls_maint_done(e);
     ls_replica_free(e->replica);
     ls_db_free(e->db);
     free(e->wal);

@@ -143,6 +143,7 @@ void ls_final_pump(ls_entry *e) {
     if (e->finished || e->local.busy || e->remote.busy) {
         return;
     }
+    ls_maint_settle(e);
     if (!e->monitored) {
         finish(e, LS_OK, NULL);
         return;
@@ -167,6 +168,7 @@ void ls_final_begin(ls_store *store) {
     store->unfinished = store->n;
     int64_t now = ls_store_now();
     store->deadline = now + store->config->shutdown_sync_timeout;
+    ls_cancel_set(&store->maint_cancel);
     (void)uv_timer_stop(&store->safety);
     if (store->n == 0) {
         uv_stop(&store->loop);

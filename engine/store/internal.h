@@ -1,16 +1,19 @@
 /*
- * Inside engine/store: the loop, the databases with their two lanes, and the watched folders.
+ * Inside engine/store: the loop, the databases with their three lanes, and the watched folders.
  *
  * Everything here but what says "worker" belongs to the loop thread. A lane runs one job at a time:
  * the local lane has the ls_db (capture; comparison with local files), the remote lane the network
- * (reading the store, upload). Jobs leave their outcome in their lane; it is looked at on the loop
- * thread after the job has ended, so no field needs a lock.
+ * (reading the store, upload), the maint lane reads and writes the store and, by path, local files:
+ * compaction, snapshots, retention. Each has a pool of its own. Jobs leave their outcome in their
+ * lane; it is looked at on the loop thread after the job has ended, so no field needs a lock.
  */
 #ifndef LS_STORE_INTERNAL_H
 #define LS_STORE_INTERNAL_H
 
 #include "engine/base/pool.h"
 #include "engine/base/text.h"
+#include "engine/db/snapshot.h"
+#include "engine/replica/guard.h"
 #include "engine/store/store.h"
 
 #include <pthread.h>
@@ -20,6 +23,7 @@
 
 #define LS_STORE_LOCAL_WORKERS 2
 #define LS_STORE_REMOTE_WORKERS 4
+#define LS_STORE_MAINT_WORKERS 4
 /* The net under notices: every database is looked at this often. */
 #define LS_STORE_SAFETY_NS (30 * LS_SEC)
 /* A failure that goes on is logged at most this often. */
@@ -62,6 +66,63 @@ typedef struct ls_trouble {
     int64_t logged; /* when, 0: never */
 } ls_trouble;
 
+/* Kinds of maintenance; LS_JOB_LEVEL + n compacts into level n + 1. In a row: a lower one goes
+ * first where several are due. */
+enum {
+    LS_JOB_LEVEL = 0,
+    LS_JOB_SNAPSHOT = LS_CONFIG_LEVELS_MAX,
+    LS_JOB_RETAIN,
+    LS_JOB_RETAIN_L0,
+    LS_JOB_VALIDATE,
+    LS_JOBS,
+};
+
+typedef struct ls_maint_job {
+    bool wanted;  /* something may be to do */
+    bool first;   /* what the store holds is not known yet: look whether it is due */
+    bool force;   /* a snapshot that is not asked whether it is due */
+    int64_t next; /* monotonic ns: not before */
+    ls_trouble trouble;
+} ls_maint_job;
+
+/* A snapshot that the database itself has to be read for, from wish to upload. */
+typedef enum ls_snap_state {
+    LS_SNAP_NONE,
+    LS_SNAP_WANTED, /* the local lane is to begin it */
+    LS_SNAP_BEGUN,  /* the maint lane is to write it */
+    LS_SNAP_WRITTEN /* and to upload it, once level 0 is there up to its TXID */
+} ls_snap_state;
+
+/* What a job in the maint lane found. */
+typedef struct ls_maint_found {
+    bool early;         /* this period has its file already */
+    bool more;          /* call again at once */
+    bool wants_db;      /* a snapshot that must be read from the database */
+    bool damaged;       /* a source at the store is, and auto-recover is on */
+    ls_txid made;       /* newest TXID of the file that was made; 0: none */
+    int64_t recheck_ms; /* in so many ms more can be deleted; < 0: not without new files */
+} ls_maint_found;
+
+typedef struct ls_maint {
+    ls_lane lane;
+    uv_timer_t timer;
+    ls_maint_job jobs[LS_JOBS];
+    int running; /* job in the lane, and what it was when it was wanted: */
+    bool first, force;
+    ls_maint_found found;
+    ls_storage *storage; /* the replica's, guarded */
+    ls_guard guard;
+    char *local_root; /* <meta>/ltx */
+    ls_snap_state snap_state;
+    ls_db_snapshot *snap;
+    ls_txid snap_txid;
+    bool stale;   /* the comparison began anew: what the running job says does not count */
+    bool resolve; /* the store is not what it was: compare again */
+    bool foreign; /* it holds files of another writer */
+    ls_err why;   /* of the two above */
+    int rechecks; /* such comparisons without a success in between */
+} ls_maint;
+
 struct ls_entry {
     ls_store *store;
     const ls_db_config *config;
@@ -95,9 +156,11 @@ struct ls_entry {
     uv_timer_t remote_timer;
     bool wants_store;    /* there is something to upload, or to begin after */
     int64_t next_remote; /* not before */
-    ls_txid upto;        /* of the running upload */
+    ls_txid from, upto;  /* of the running upload: it began behind from */
     ls_trouble remote_trouble;
     bool diverged; /* uploads have stopped */
+
+    ls_maint maint;
 
     /* notices */
     char *wal; /* what the watch was set for */
@@ -122,7 +185,7 @@ struct ls_store {
     const ls_log *log;
     ls_entry *entries;
     size_t n;
-    ls_pool *local, *remote;
+    ls_pool *local, *remote, *maint;
 
     uv_loop_t loop;
     bool loop_open, wake_open;
@@ -142,6 +205,7 @@ struct ls_store {
     int64_t deadline;
     size_t unfinished;
     ls_cancel cancel;
+    ls_cancel maint_cancel; /* maintenance is no part of the last syncs */
     uint64_t random;
     ls_err first_err; /* of a last sync */
 };
@@ -173,8 +237,34 @@ void ls_entry_quiet(ls_entry *e); /* stops its timers */
 void ls_entry_close(ls_entry *e); /* closes its handles; memory stays until the loop ran */
 void ls_entry_done(ls_entry *e);  /* frees what it owns */
 
+/* Counts a failure; returns the pause before the next try, between interval and max. A lock that
+ * others hold is no failure until it lasts, and needs no longer pauses. */
+int64_t ls_entry_failed(ls_entry *e, ls_trouble *t, const char *msg, int64_t interval, int64_t max,
+                        const ls_lane *lane);
+/* Only a failure that was logged is told to be over. */
+void ls_entry_recovered(ls_entry *e, ls_trouble *t, const char *msg);
+/* The store is another writer's as well: uploads stop. err says why. */
+void ls_entry_diverged(ls_entry *e, const ls_err *err);
+
 /* A timer that fires after ns, at least 1 ms. */
 void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns);
+
+/* ---- maint.c: compaction, snapshots, retention on their schedules ---- */
+
+LS_MUST ls_code ls_maint_init(ls_entry *e, ls_err *err);
+void ls_maint_begin(ls_entry *e);                   /* the replica was compared: all may be to do */
+void ls_maint_uploading(ls_entry *e, ls_txid upto); /* an upload of files up to there begins */
+void ls_maint_uploaded(ls_entry *e, ls_txid before); /* one that began behind before has ended */
+void ls_maint_pump(ls_entry *e);                     /* starts what may run now, arms the timer */
+bool ls_maint_wants_local(ls_entry *e);              /* the local lane is to begin a snapshot */
+void ls_maint_start_local(ls_entry *e);
+/* With no job in the remote lane: draws the consequences of what listings showed. */
+void ls_maint_settle(ls_entry *e);
+void ls_maint_quiet(ls_entry *e); /* nothing starts any more, what runs was told to stop */
+void ls_maint_done(ls_entry *e);
+/* For one pass without a loop, after ls_entry_sync_all. */
+LS_MUST ls_code ls_maint_force_snapshot(ls_entry *e, ls_err *err);
+LS_MUST ls_code ls_maint_enforce_retention(ls_entry *e, ls_err *err);
 
 /* ---- watch.c: folders ---- */
 

@@ -3,6 +3,7 @@ liblitestream_la_SOURCES += \
 	engine/store/entry.c \
 	engine/store/final.c \
 	engine/store/internal.h \
+	engine/store/maint.c \
 	engine/store/schedule.c \
 	engine/store/store.c \
 	engine/store/watch.c

@@ -148,6 +148,10 @@ static ls_code open_pools(ls_store *store, ls_err *err) {
     if (rc == LS_OK) {
         rc = ls_pool_new("ls-remote", n, &store->remote, err);
     }
+    if (rc == LS_OK) {
+        int maint = n > LS_STORE_MAINT_WORKERS ? LS_STORE_MAINT_WORKERS : n;
+        rc = ls_pool_new("ls-maint", maint, &store->maint, err);
+    }
     return rc;
 }
 
@@ -296,22 +300,30 @@ void ls_store_stop(ls_store *store) {
     (void)uv_async_send(&store->wake);
 }
 
-ls_code ls_store_once(ls_store *store, ls_err *err) {
-    for (size_t i = 0; i < store->n; i++) {
-        ls_entry *e = &store->entries[i];
-        bool missing = false;
-        ls_log_write(store->log, LS_INFO, "syncing database",
-                     LS_ATTRS(LS_STR("path", ls_db_path(e->db))));
-        ls_code rc = ls_entry_sync_all(e, &missing, err);
-        if (rc == LS_OK && missing) {
-            rc = ls_fail(err, LS_ENOTREADY, "sync replica for %s: no position, waiting for data",
-                         ls_db_path(e->db));
-        }
-        if (rc != LS_OK) {
-            return rc;
-        }
+static ls_code once(ls_entry *e, const ls_store_once_opts *opts, ls_err *err) {
+    bool missing = false;
+    ls_log_write(e->store->log, LS_INFO, "syncing database",
+                 LS_ATTRS(LS_STR("path", ls_db_path(e->db))));
+    ls_code rc = ls_entry_sync_all(e, &missing, err);
+    if (rc == LS_OK && missing) {
+        rc = ls_fail(err, LS_ENOTREADY, "sync replica for %s: no position, waiting for data",
+                     ls_db_path(e->db));
     }
-    return LS_OK;
+    if (rc == LS_OK && opts != NULL && opts->force_snapshot) {
+        rc = ls_maint_force_snapshot(e, err);
+    }
+    if (rc == LS_OK && opts != NULL && opts->enforce_retention) {
+        rc = ls_maint_enforce_retention(e, err);
+    }
+    return rc;
+}
+
+ls_code ls_store_once(ls_store *store, const ls_store_once_opts *opts, ls_err *err) {
+    ls_code rc = LS_OK;
+    for (size_t i = 0; rc == LS_OK && i < store->n; i++) {
+        rc = once(&store->entries[i], opts, err);
+    }
+    return rc;
 }
 
 /* Closes the loop: handles are freed by it only after a last turn. */
@@ -337,6 +349,7 @@ void ls_store_free(ls_store *store) {
     }
     ls_pool_free(store->local);
     ls_pool_free(store->remote);
+    ls_pool_free(store->maint);
     if (store->loop_open) {
         close_loop(store);
     }

@@ -1,12 +1,12 @@
 /*
  * The daemon's heart: which databases exist and when each job runs.
  *
- * One loop thread (libuv) owns timers, file-change notices and signals and hands jobs to two pools:
- * local (capture, checkpoint) and remote (comparison, upload). Per database at most one capture
- * and one upload run at a time. Folders are watched rather than files; a poll stands in where
- * notices do not work. The first write after idle is captured and uploaded at once; a later one
- * within the interval waits for it. Nothing is armed for a database that no one writes to but one
- * shared poll each 30 s.
+ * One loop thread (libuv) owns timers, file-change notices and signals and hands jobs to three
+ * pools: local (capture, checkpoint), remote (comparison, upload) and maint (compaction, snapshots,
+ * retention). Per database at most one job of each runs at a time. Folders are watched rather than
+ * files; a poll stands in where notices do not work. The first write after idle is captured and
+ * uploaded at once; a later one within the interval waits for it. Nothing is armed for a database
+ * that no one writes to but one shared poll each 30 s.
  */
 #ifndef LS_STORE_STORE_H
 #define LS_STORE_STORE_H
@@ -27,8 +27,15 @@ LS_MUST ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_stor
  * before, so that none is lost, finds them unblocked. */
 LS_MUST ls_code ls_store_run(ls_store *store, ls_err *err);
 
-/* Captures and uploads every database once, checks, and returns (`replicate -once`). */
-LS_MUST ls_code ls_store_once(ls_store *store, ls_err *err);
+/* What one pass does beside capture and upload; no levels, no level-0 retention. */
+typedef struct ls_store_once_opts {
+    bool force_snapshot;    /* a snapshot of each database, also where there is one already */
+    bool enforce_retention; /* then what snapshot-retention lets go */
+} ls_store_once_opts;
+
+/* Captures and uploads every database once, checks, and returns (`replicate -once`); opts may be
+ * NULL. */
+LS_MUST ls_code ls_store_once(ls_store *store, const ls_store_once_opts *opts, ls_err *err);
 
 /* From any thread. */
 void ls_store_stop(ls_store *store);

@@ -178,9 +178,28 @@ write(a, "insert into t values (5)")
 r = litestream("replicate", "-once", a, ra)
 tap.ok(r.rc == 0 and restored(ra) == 5 and 'msg="one-shot replication complete"' in r.out,
        "-once uploads what there is and ends", r)
+
+
+def snapshots(root):
+    return sorted(os.listdir(os.path.join(root, "ltx", "9")))
+
+
 r = litestream("replicate", "-once", "-force-snapshot", a, ra)
-tap.ok(r.rc == 1 and "-force-snapshot: not part of this version yet" in r.err,
-       "-force-snapshot is not there yet", r)
+tap.ok(r.rc == 0 and 'msg="taking snapshot" path=%s' % a in r.out and restored(ra) == 5
+       and snapshots(path("ra"))[-1][17:33] == max(n[17:33] for n in os.listdir(path("ra", "ltx", "0"))),
+       "-force-snapshot writes one of the newest TXID", r)
+before = snapshots(path("ra"))
+write(a, "insert into t values (6)")
+short = config(d, "snapshot: {retention: 1ms}\ndbs: [{path: %s, replica: {path: %s}}]\n" % (a, path("ra")))
+time.sleep(0.01)
+r = litestream("replicate", "-once", "-force-snapshot", "-enforce-retention", "-config", short)
+tap.ok(r.rc == 0 and 'msg="enforcing retention" path=%s' % a in r.out and restored(ra) == 6
+       and len(snapshots(path("ra"))) == 1 and snapshots(path("ra"))[0] not in before,
+       "-enforce-retention leaves the newest snapshot", r)
+for flag in ("-force-snapshot", "-enforce-retention"):
+    r = litestream("replicate", flag, a, ra)
+    tap.ok(r.rc == 1 and r.err.startswith("Error: cannot specify %s flag without -once\n" % flag),
+           "%s is for -once" % flag, r)
 r = litestream("replicate", "-once", path("none.db"), ra)
 tap.ok(r.rc == 1 and path("none.db") in r.err
        and r.err.endswith("hint: check the path; -once does not wait for a database\n"),

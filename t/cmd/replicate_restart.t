@@ -185,7 +185,7 @@ def page_size():
         s.start()
         s.rows(3)
         s.check("[T24 E-F] page size changed to %d" % size)
-        tap.equal(len(s.stored(9)), 1, "[T24 E-F] with a snapshot of its own")
+        tap.ok([t for t in s.stored(9) if t > before], "[T24 E-F] with a snapshot of its own", s.stored(9))
         r = tap.run(daemon.LITESTREAM, "restore", "-txid", "%016x" % before, "-o",
                     s.dir + "/old.db", "file://" + s.root)
         old = sqlite3.connect(s.dir + "/old.db")
@@ -209,6 +209,8 @@ def local_files_lost():
 
     s = stopped()
     shutil.rmtree(s.dir + "/data/.a.db-litestream")
+    for level in (1, 9):
+        shutil.rmtree(s.root + "/ltx/%d" % level, ignore_errors=True)
     os.makedirs(s.root + "/ltx/1")
     newest = max(s.stored())
     name = "/%016x-%016x.ltx" % (1, newest)

@@ -5,6 +5,7 @@
  * short that every deadline here (10 s) is far beyond them. Nothing is asserted on how long a thing
  * took, but on what came before what and on how often.
  */
+#include "engine/replica/compact.h"
 #include "engine/store/internal.h"
 
 #include <pthread.h>
@@ -188,9 +189,13 @@ static ls_code stop(fixture *f) {
 
 static void stop_well(fixture *f) { must(stop(f), &f->err); }
 
+/* At once: who writes there meanwhile finds nothing, not a part. */
 static void remove_tree(const char *path) {
     ls_err err = LS_ERR_INIT;
-    must(ls_remove_tree(path, &err), &err);
+    char *aside = ls_asprintf("%s.removed", path);
+    assert_int_equal(rename(path, aside), 0);
+    must(ls_remove_tree(aside, &err), &err);
+    free(aside);
 }
 
 static int fulls(const fixture *f) { return logged(f, "msg=\"full snapshot\""); }
@@ -876,7 +881,8 @@ static void other_writer_stops_uploads_loudly(void **state) {
         free(path);
     }
     add_rows(f->app, 1);
-    await(f, is_logged, "with other contents");
+    /* Seen by the upload that meets such a file, or by a listing before that. */
+    await(f, is_logged, "another process seems to replicate to the same place");
     assert_int_equal(stop(f), LS_EDIVERGED);
     assert_int_equal(logged(f, "msg=\"monitor error\""), 1);
 }
@@ -897,10 +903,377 @@ static void other_writer_is_told_behind_other_trouble(void **state) {
     await(f, is_logged, "msg=\"monitor error\"");
     put_file(path, "not ours", 8);
     assert_int_equal(rmdir(tmp), 0);
-    await(f, is_logged, "with other contents");
+    await(f, is_logged, "another process seems to replicate to the same place");
     assert_int_equal(stop(f), LS_EDIVERGED);
     free(path);
     free(tmp);
+}
+
+/* ---- Maintenance ---- */
+
+/* Everything within a second or two. */
+static ls_db_config *fast_db(fixture *f) {
+    f->config.n_levels = 2;
+    f->config.levels[0] = 100 * LS_MS;
+    f->config.levels[1] = 300 * LS_MS;
+    f->config.snapshot_interval = 500 * LS_MS;
+    return the_db(f, 10 * LS_MS);
+}
+
+typedef struct level_end {
+    int level;
+    ls_txid txid;
+} level_end;
+
+/* Newest TXID of a level of the replica. */
+static ls_txid level_newest(const fixture *f, int level) {
+    ls_err err = LS_ERR_INIT;
+    ls_storage *s;
+    ls_ltx_info newest = {0};
+    bool any;
+    must(ls_storage_open_file(f->root, NULL, &s, &err), &err);
+    must(ls_compact_newest(s, level, &newest, &any, &err), &err);
+    ls_storage_free(s);
+    return newest.max_txid;
+}
+
+static bool has_level(fixture *f, const void *arg) {
+    const level_end *want = arg;
+    return level_newest(f, want->level) >= want->txid;
+}
+
+static int level_files(const fixture *f, int level) {
+    ls_err err = LS_ERR_INIT;
+    ls_storage *s;
+    ls_storage_iter *it;
+    int n = 0;
+    must(ls_storage_open_file(f->root, NULL, &s, &err), &err);
+    must(ls_storage_list(s, level, 0, &it, &err), &err);
+    for (;;) {
+        ls_ltx_info file;
+        bool end = false;
+        must(ls_storage_iter_next(it, &file, &end, &err), &err);
+        if (end) {
+            break;
+        }
+        n++;
+    }
+    ls_storage_iter_free(it);
+    ls_storage_free(s);
+    return n;
+}
+
+/* All that was written has reached every level and a snapshot. */
+static void await_all_levels(fixture *f) {
+    const ls_txid end = captured(f);
+    for (int level = 1; level <= 2; level++) {
+        const level_end want = {level, end};
+        await(f, has_level, &want);
+    }
+    const level_end snapshot = {9, end};
+    await(f, has_level, &snapshot);
+}
+
+static void levels_follow_their_schedules(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f)->replica.auto_recover = true;
+    f->config.verify_compaction = true;
+    f->config.validation_interval = 50 * LS_MS;
+    start(f);
+    for (int i = 0; i < 60; i++) {
+        add_rows(f->app, 1);
+        nap(10);
+    }
+    await(f, is_replicated, f->path);
+    await_all_levels(f);
+    stop_well(f);
+    assert_true(level_files(f, 1) < level_files(f, 0));
+    assert_true(level_files(f, 9) >= 2);
+    assert_true(replica_is_db(f->root, f->path));
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+    assert_int_equal(logged(f, "level=WARN"), 0);
+}
+
+/* The first file of a database is on every level without being sent or made again. */
+static void first_file_is_copied(void **state) {
+    fixture *f = *state;
+    const level_end one = {1, 1}, snapshot = {9, 1};
+    f->app = app_create(f->path, 4096);
+    add_rows(f->app, 50);
+    the_db(f, HOUR);
+    start(f);
+    await(f, has_level, &one);
+    await(f, has_level, &snapshot);
+    stop_well(f);
+    assert_int_equal(logged(f, "copied=true"), 1);
+    char *paths[3];
+    struct stat st[3];
+    const int levels[] = {0, 1, 9};
+    for (int i = 0; i < 3; i++) {
+        paths[i] =
+            ls_asprintf("%s/ltx/%d/0000000000000001-0000000000000001.ltx", f->root, levels[i]);
+        assert_int_equal(stat(paths[i], &st[i]), 0);
+        free(paths[i]);
+    }
+    assert_int_equal(st[0].st_size, st[1].st_size);
+    assert_int_equal(st[0].st_size, st[2].st_size);
+}
+
+/* A database that nobody writes to asks nothing of its store: it may be gone for a while. */
+static void idle_makes_no_request(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f);
+    f->config.l0_retention = 200 * LS_MS;
+    f->config.l0_retention_check_interval = 50 * LS_MS;
+    f->config.snapshot_retention = 600 * LS_MS;
+    start(f);
+    add_rows(f->app, 20);
+    await(f, is_replicated, f->path);
+    await_all_levels(f);
+    /* What is left becomes too old, and goes. */
+    for (int i = 0; i < 500 && (level_files(f, 0) > 1 || level_files(f, 9) > 1); i++) {
+        nap(10);
+    }
+    assert_int_equal(level_files(f, 0), 1);
+    assert_int_equal(level_files(f, 9), 1);
+    nap(1200);
+    char *away = ls_asprintf("%s.away", f->root);
+    assert_int_equal(rename(f->root, away), 0);
+    put_file(f->root, "x", 1);
+    nap(1500);
+    assert_int_equal(unlink(f->root), 0);
+    assert_int_equal(rename(away, f->root), 0);
+    free(away);
+    stop_well(f);
+    assert_true(replica_is_db(f->root, f->path));
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+    assert_int_equal(logged(f, "level=WARN"), 0);
+}
+
+/* A start finds what the run before has done. */
+static void nothing_is_compacted_twice(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f);
+    start(f);
+    add_rows(f->app, 20);
+    await(f, is_replicated, f->path);
+    await_all_levels(f);
+    stop_well(f);
+    int one = level_files(f, 1), two = level_files(f, 2), nine = level_files(f, 9);
+    for (int i = 0; i < 3; i++) {
+        start(f);
+        nap(700);
+        stop_well(f);
+    }
+    assert_int_equal(level_files(f, 1), one);
+    assert_int_equal(level_files(f, 2), two);
+    assert_int_equal(level_files(f, 9), nine);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
+/* A level that cannot be written keeps neither snapshots nor uploads from going on. */
+static void failing_level_blocks_nothing(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f);
+    char *ltx = ls_path_join(f->root, "ltx"), *one = ls_path_join(ltx, "1");
+    f->config.levels[0] = 2 * LS_SEC;
+    f->config.n_levels = 1;
+    start(f);
+    await(f, is_logged, "copied=true");
+    remove_tree(one);
+    put_file(one, "x", 1);
+    add_rows(f->app, 1);
+    await(f, is_logged, "msg=\"compaction error\"");
+    add_rows(f->app, 10);
+    nap(50);
+    const level_end level0 = {0, captured(f)}, snapshot = {9, captured(f)};
+    await(f, has_level, &level0);
+    await(f, has_level, &snapshot);
+    assert_int_equal(logged(f, "msg=\"compaction error\""), 1);
+    assert_int_equal(unlink(one), 0);
+    await(f, is_logged, "msg=\"compaction recovered\"");
+    const level_end level1 = {1, captured(f)};
+    await(f, has_level, &level1);
+    stop_well(f);
+    free(ltx);
+    free(one);
+}
+
+/* Nothing is written after it: only a listing can show that the replica is empty. */
+static void emptied_replica_is_seen_by_a_listing(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f);
+    f->config.levels[0] = 2 * LS_SEC;
+    f->config.levels[1] = 3 * LS_SEC;
+    f->config.snapshot_interval = 4 * LS_SEC;
+    start(f);
+    await(f, is_replicated, f->path);
+    nap(100);
+    add_rows(f->app, 3);
+    await(f, is_replicated, f->path);
+    remove_tree(f->root);
+    await(f, is_replicated, f->path);
+    stop_well(f);
+    assert_int_equal(logged(f, "msg=\"replica is compared again\""), 1);
+    assert_int_equal(fulls(f), 1);
+}
+
+/* Local files that level 1 covers are gone: they cannot fill an empty replica. */
+static void emptied_replica_without_local_files(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f);
+    f->config.l0_retention = 100 * LS_MS;
+    f->config.l0_retention_check_interval = 20 * LS_MS;
+    char *meta = meta_of(f), *one = ls_asprintf("%s/ltx/0/%016x-%016x.ltx", meta, 1, 1);
+    start(f);
+    await(f, has_uploaded, &first);
+    nap(30);
+    add_rows(f->app, 3);
+    await_all_levels(f);
+    for (int i = 0; i < 500 && access(one, F_OK) == 0; i++) {
+        nap(10);
+    }
+    free(meta);
+    free(one);
+    remove_tree(f->root);
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    await_all_levels(f);
+    stop_well(f);
+    assert_true(replica_is_db(f->root, f->path));
+    assert_int_equal(fulls(f), 2);
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+}
+
+/* Another writer that goes on where we are is found by what a level lists. */
+static void foreign_file_is_seen_by_a_listing(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f);
+    start(f);
+    add_rows(f->app, 3);
+    await(f, is_replicated, f->path);
+    await_all_levels(f);
+    char *path = ls_asprintf("%s/ltx/1/%016x-%016x.ltx", f->root, 1000, 1001);
+    put_file(path, "not ours", 8);
+    free(path);
+    add_rows(f->app, 1);
+    await(f, is_logged, "which this process did not write");
+    ls_txid before = uploaded(f);
+    add_rows(f->app, 1);
+    nap(100);
+    assert_int_equal(uploaded(f), before);
+    assert_int_equal(stop(f), LS_EDIVERGED);
+    assert_true(logged(f, "ltx/1/00000000000003e8-00000000000003e9.ltx") >= 1);
+}
+
+/* Flips a byte in the middle of the level-0 file of TXID 2, at the store and beside the database.
+ */
+static void damage_second(const fixture *f) {
+    char *meta = meta_of(f);
+    const char *roots[] = {meta, f->root};
+    for (int i = 0; i < 2; i++) {
+        char *path = ls_asprintf("%s/ltx/0/0000000000000002-0000000000000002.ltx", roots[i]);
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        uint8_t byte;
+        assert_true(fd >= 0);
+        assert_int_equal(pread(fd, &byte, 1, 150), 1);
+        byte ^= 0x55;
+        assert_int_equal(pwrite(fd, &byte, 1, 150), 1);
+        (void)close(fd);
+        free(path);
+    }
+    free(meta);
+}
+
+static void with_a_damaged_file(fixture *f, bool recover) {
+    const ls_txid three = 3;
+    f->app = app_create(f->path, 4096);
+    fast_db(f)->replica.auto_recover = recover;
+    f->config.levels[0] = 2 * LS_SEC;
+    f->config.snapshot_interval = HOUR;
+    start(f);
+    await(f, is_logged, "msg=\"snapshot complete\"");
+    while (uploaded(f) < three) {
+        add_rows(f->app, 1);
+        nap(30);
+    }
+    damage_second(f);
+    add_rows(f->app, 1);
+}
+
+static void damaged_file_is_said(void **state) {
+    fixture *f = *state;
+    with_a_damaged_file(f, false);
+    await(f, is_logged, "msg=\"compaction error\"");
+    stop_well(f);
+    assert_int_equal(level_files(f, 9), 1);
+    assert_int_equal(logged(f, "auto-recover"), 0);
+}
+
+/* A snapshot takes its place, and the level goes on behind it. */
+static void damaged_file_is_recovered_from(void **state) {
+    fixture *f = *state;
+    with_a_damaged_file(f, true);
+    await(f, is_logged, "a damaged file that a snapshot covers is removed");
+    await(f, is_logged, "msg=\"compaction recovered\"");
+    add_rows(f->app, 1);
+    await(f, is_replicated, f->path);
+    const level_end level1 = {1, captured(f)};
+    await(f, has_level, &level1);
+    stop_well(f);
+    assert_int_equal(level_files(f, 9), 2);
+    assert_true(replica_is_db(f->root, f->path));
+}
+
+/* Whatever it is doing: it stops at once, and what it leaves is whole. */
+static void stops_at_any_moment(void **state) {
+    fixture *f = *state;
+    f->app = app_create(f->path, 4096);
+    fast_db(f);
+    f->config.snapshot_interval = 50 * LS_MS;
+    f->config.l0_retention = LS_SEC;
+    f->config.l0_retention_check_interval = 20 * LS_MS;
+    add_rows(f->app, 300);
+    for (int i = 0; i < 15; i++) {
+        start(f);
+        for (int k = 0; k < i; k++) {
+            add_rows(f->app, 2);
+            nap(13);
+        }
+        int64_t begun = now();
+        stop_well(f);
+        assert_true(now() - begun < 5 * LS_SEC);
+        assert_true(replica_is_db(f->root, f->path));
+    }
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+}
+
+static void one_pass_with_snapshot_and_retention(void **state) {
+    fixture *f = *state;
+    const ls_store_once_opts opts = {.force_snapshot = true, .enforce_retention = true};
+    ls_err err = LS_ERR_INIT;
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR);
+    f->config.snapshot_retention = LS_MS;
+    for (int i = 0; i < 3; i++) {
+        add_rows(f->app, 5);
+        nap(5);
+        must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
+        must(ls_store_once(f->store, &opts, &err), &err);
+        ls_store_free(f->store);
+        f->store = NULL;
+        assert_int_equal(level_newest(f, 9), uploaded(f));
+        assert_int_equal(level_files(f, 9), 1);
+        assert_true(replica_is_db(f->root, f->path));
+    }
+    assert_int_equal(level_files(f, 1), 0);
 }
 
 /* ---- The end ---- */
@@ -1023,7 +1396,7 @@ static void once_syncs_and_returns(void **state) {
     the_db(f, HOUR);
     for (int i = 0; i < 2; i++) {
         must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
-        must(ls_store_once(f->store, &err), &err);
+        must(ls_store_once(f->store, NULL, &err), &err);
         ls_store_free(f->store);
         f->store = NULL;
         assert_true(replica_is_db(f->root, f->path));
@@ -1038,7 +1411,7 @@ static void once_needs_a_database(void **state) {
     ls_err err = LS_ERR_INIT;
     the_db(f, HOUR);
     must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
-    assert_int_equal(ls_store_once(f->store, &err), LS_ENOTREADY);
+    assert_int_equal(ls_store_once(f->store, NULL, &err), LS_ENOTREADY);
     assert_non_null(strstr(err.msg, "no position, waiting for data"));
 }
 
@@ -1103,6 +1476,18 @@ int main(void) {
         STORY(meta_directory_lost),
         STORY(other_writer_stops_uploads_loudly),
         STORY(other_writer_is_told_behind_other_trouble),
+        STORY(levels_follow_their_schedules),
+        STORY(first_file_is_copied),
+        STORY(idle_makes_no_request),
+        STORY(nothing_is_compacted_twice),
+        STORY(failing_level_blocks_nothing),
+        STORY(emptied_replica_is_seen_by_a_listing),
+        STORY(emptied_replica_without_local_files),
+        STORY(foreign_file_is_seen_by_a_listing),
+        STORY(damaged_file_is_said),
+        STORY(damaged_file_is_recovered_from),
+        STORY(stops_at_any_moment),
+        STORY(one_pass_with_snapshot_and_retention),
         STORY(last_sync_takes_what_is_left),
         STORY(last_sync_is_tried_until_its_timeout),
         STORY(last_sync_succeeds_in_the_end),
