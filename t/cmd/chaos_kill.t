@@ -109,8 +109,10 @@ tap.ok(tap.wait_for(caught_up, 60), "the replica catches up",
 tap.ok(d.running(), "the daemon runs on")
 tap.equal(d.stop(), 0, "and ends well")
 # A full file needs the log copied, which a reader of the application may delay, and the write lock,
-# which its checkpoints hold while they wait for readers.
-DELAYS = ("keeps the log from being copied", "hold writers back: database is locked")
+# which its checkpoints hold while they wait for readers; a snapshot gives up when the log grows past
+# truncate-page-n meanwhile.
+DELAYS = ("keeps the log from being copied", "hold writers back: database is locked",
+          "the log grew to")
 tap.equal([l for l in d.lines("level=ERROR") if not any(t in l for t in DELAYS)], [],
           "it logged no errors")
 
@@ -126,6 +128,8 @@ bad, last = [], 0
 for txid in tried:
     r = daemon.restore(replica, out, txid)
     state, error = daemon.chaos("check", out, "--source", db) if r.returncode == 0 else (None, str(r))
+    if "no such table: commits" in error:
+        state = {"seq": 0}  # the daemon was there before the first table
     if state is None or state["seq"] < last:
         bad.append("%s: %s %s" % (txid, state, error.strip()))
     else:
