@@ -2,17 +2,22 @@
  * Maintenance of a replica: compaction into each level, snapshots, retention, checks.
  *
  * When a job is wanted, and when it runs:
- *   all of them          once the replica was compared (at the start, or again) and holds
- * something: at once, higher levels first, since what the store holds is not known. A level or
- * snapshot whose period has its file already waits for the next one level 1, snapshot    after an
- * upload: at the next multiple of the interval level n + 1          after level n got a file: at
- * its next multiple retention            after a snapshot, at once; and when the oldest of several
- * snapshots will have got too old level-0 retention    after level 1 got a file, at the check
- * interval; and again while files are there that are only too young validation           each
- * interval, if the configuration sets one A job that was carried out is no longer wanted. So
- * nothing is armed and nothing asked of the store for a database that no one writes to, once its
- * last files have found their way: each level once, a last snapshot, the retention of what this
- * made superfluous. Only what the operator asked for by the clock (validation) goes on.
+ *
+ * - all of them: once the replica was compared (at the start, or again) and holds something, at
+ *   once, higher levels first, since what the store holds is not known; a level or snapshot whose
+ *   period has its file already waits for the next one
+ * - level 1, snapshot: after an upload, at the next multiple of the interval
+ * - level n + 1: after level n got a file, at its next multiple
+ * - retention: after a snapshot, at once; and when the oldest of several snapshots will have got
+ *   too old
+ * - level-0 retention: after level 1 got a file, at the check interval; and again while files are
+ *   there that are only too young
+ * - validation: each interval, if the configuration sets one
+ *
+ * A job that was carried out is no longer wanted. So nothing is armed and nothing asked of the
+ * store for a database that no one writes to, once its last files have found their way: each level
+ * once, a last snapshot, the retention of what this made superfluous. Only what the operator asked
+ * for by the clock (validation) goes on.
  *
  * A failure keeps the job wanted, after a pause from 1 s to 5 min; no job waits for another's. Each
  * listing that a job makes is compared with what this process uploaded (guard.h): files of somebody
