@@ -90,6 +90,7 @@ DECLARE(int, fdatasync, int)
 DECLARE(int, rename, const char *, const char *)
 DECLARE(int, renameat2, int, const char *, int, const char *, unsigned)
 DECLARE(int, link, const char *, const char *)
+DECLARE(int, linkat, int, const char *, int, const char *, int)
 DECLARE(int, unlink, const char *)
 DECLARE(int, unlinkat, int, const char *, int)
 DECLARE(int, mkdir, const char *, mode_t)
@@ -98,7 +99,7 @@ DECLARE(int, rmdir, const char *)
 static void find_all(void) {
     find_open(), find_openat(), find_close(), find_write(), find_pwrite(), find_ftruncate(),
         find_fsync();
-    find_fdatasync(), find_rename(), find_renameat2(), find_link(), find_unlink();
+    find_fdatasync(), find_rename(), find_renameat2(), find_link(), find_linkat(), find_unlink();
     find_unlinkat(), find_mkdir(), find_rmdir();
 }
 
@@ -375,6 +376,15 @@ int link(const char *from, const char *to) {
     char a[PATH_MAX], b[PATH_MAX];
     int rc = REAL(link)(from, to);
     if (rc == 0 && below(AT_FDCWD, from, a) != NULL && below(AT_FDCWD, to, b) != NULL) {
+        put_two(LINKED, a, b);
+    }
+    return rc;
+}
+
+int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags) {
+    char a[PATH_MAX], b[PATH_MAX];
+    int rc = REAL(linkat)(from_dir, from, to_dir, to, flags);
+    if (rc == 0 && below(from_dir, from, a) != NULL && below(to_dir, to, b) != NULL) {
         put_two(LINKED, a, b);
     }
     return rc;
