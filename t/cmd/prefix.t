@@ -32,7 +32,7 @@ db, replica, out, config = (os.path.join(folder, n) for n in
                             ("app.db", "replica", "out.db", "config.yml"))
 tap.write(config, (CONFIG % {"db": db, "replica": replica}).encode())
 args = argparse.Namespace(db=db, page_size=1024, auto_vacuum="none", seed=1, max_rows=2000,
-                          break_log=False)
+                          break_log=False, synchronous="normal")
 chaos.prepare(args)
 d = daemon.Daemon(config, os.path.join(folder, "log"))
 d.start()
