@@ -62,7 +62,7 @@ static ls_code copy_unreached(ls_db *db, moment *m, ls_err *err) {
         code =
             ls_fail(err, LS_EBUSY, "a reader of the application keeps the log from being copied");
     }
-    m->in_file = true;
+    m->in_file = m->broken = true;
     return code;
 }
 
@@ -300,6 +300,14 @@ static void chain_take(ls_db *db, const moment *m, ls_txid txid, int64_t timesta
     atomic_store(&db->txid, txid);
 }
 
+/* If everybody died now, recovery would put a broken log's older pages over those in the database
+ * file. All of it is there, and R at mark 0: our own commit begins the log anew. Where that cannot
+ * be now (a writer is at work, who does the same), the chain is no worse. */
+static void give_up_log(ls_db *db) {
+    ls_err ignored = LS_ERR_INIT;
+    db->bumped = ls_db_seq_bump(db, &ignored) == LS_OK;
+}
+
 ls_code ls_db_capture_full(ls_db *db, ls_err *err) {
     ls_txid txid = (db->rebase ? db->rebase_max : ls_db_txid(db)) + 1;
     moment m;
@@ -313,6 +321,9 @@ ls_code ls_db_capture_full(ls_db *db, ls_err *err) {
         return ls_wrap(err, "full snapshot of %s", db->path);
     }
     chain_take(db, &m, txid, timestamp);
+    if (m.broken) {
+        give_up_log(db);
+    }
     if (db->rebase) {
         db->rebase = false;
         code = ls_db_local_remove_others(db, txid, err);

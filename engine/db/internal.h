@@ -203,6 +203,7 @@ typedef struct moment {
     ls_wal_pos end;
     uint32_t page_size, commit;
     bool in_file; /* the reader is at mark 0: every page is in the database file */
+    bool broken;  /* frames behind the log's checksums count: it cannot be recovered */
 } moment;
 /* The log's frames up to the moment; *range stays NULL if the log was restarted since, which only
  * a wholly copied log allows. */
