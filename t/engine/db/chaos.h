@@ -34,7 +34,7 @@ typedef struct chaos_shared {
     _Atomic uint64_t commits, rollbacks, vacuums, kills;
     _Atomic uint64_t truncations; /* by others, of a log with something in it, while captured */
     _Atomic uint64_t captured;    /* number of the life in which the database is held, or 0 */
-    _Atomic bool quiet;           /* writers wait: the log can be wholly copied */
+    _Atomic bool quiet;           /* writers and readers wait: the log can be wholly copied */
     _Atomic bool let_reader_end;
     _Atomic bool failed; /* a process met what must not be, and said so */
 } chaos_shared;

@@ -202,6 +202,7 @@ static void reader(void) {
     for (;;) {
         sqlite3 *h = connect_either();
         for (uint32_t n = 1 + chaos_rnd(20); n > 0; n--) {
+            wait_while_quiet();
             try_sql(h, "BEGIN; SELECT count(*) FROM t");
             chaos_nap(chaos_rnd(8) == 0 ? 400000 : 10000);
             try_sql(h, "COMMIT");

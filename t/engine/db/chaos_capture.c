@@ -153,6 +153,8 @@ static double now(void) { return (double)ls_mono_ns(&ls_clock_system) / 1e9; }
 static void live(ls_db_opts *opts, double end) {
     ls_err err = LS_ERR_INIT;
     ls_db *db = NULL;
+    /* A short one restarts the log at once, a long one lets others do with it what they like. */
+    opts->min_checkpoint_page_n = chaos_rnd(2) ? 200 : 2000;
     if (ls_db_new(opts, &db, &err) != LS_OK) {
         chaos_die("open", &err);
     }
@@ -177,9 +179,12 @@ static void live(ls_db_opts *opts, double end) {
     }
     atomic_store(&shared->captured, 0);
     ls_db_free(db);
-    /* Most lives begin with a log that was copied to its end, and nobody who adds to it. */
-    atomic_store(&shared->quiet, chaos_rnd(4) != 0);
     chaos_nap(300000);
+    /* Most lives begin with a log that was copied to its end, and nobody who adds to it. */
+    if (chaos_rnd(4) != 0) {
+        atomic_store(&shared->quiet, true);
+        chaos_nap(600000);
+    }
 }
 
 /* Beside a reader that does not end the log grows past every threshold, after it the capture makes
@@ -319,7 +324,6 @@ int main(void) {
     ls_db_opts opts = ls_db_opts_default(play.name);
     opts.log = &log;
     opts.busy_timeout = 100 * LS_MS;
-    opts.min_checkpoint_page_n = 200;
     opts.truncate_page_n = TRUNCATE_PAGES;
     opts.checkpoint_interval = 2 * LS_SEC;
     opts.max_sync_wal_bytes = 2 << 20;
