@@ -1,5 +1,5 @@
 # litestream-tui: everything but main() is linked into its tests too.
-LS_TUI = tui/app.c tui/canvas.c tui/canvas.h tui/list.c tui/list.h tui/request.c tui/request.h \
+LS_TUI = tui/app.c tui/btree.c tui/btree.h tui/btree_bytes.h tui/btree_record.c tui/canvas.c tui/canvas.h tui/list.c tui/list.h tui/request.c tui/request.h \
 	tui/source.c tui/source.h tui/view.h tui/view_files.c tui/view_help.c tui/view_pages.c
 bin_PROGRAMS += litestream-tui
 litestream_tui_SOURCES = tui/main.c tui/term.c tui/term.h $(LS_TUI) $(LS_CMD_COMMON)

@@ -6,10 +6,14 @@ else
 FUZZ_MAIN = t/fuzz/replay.c
 FUZZ_LINK = $(AM_LDFLAGS) -static
 endif
-FUZZ_TARGETS = config decoder header index names wal
+FUZZ_TARGETS = btree config decoder header index names wal
 
-check_PROGRAMS += t/fuzz/fuzz_config t/fuzz/fuzz_decoder t/fuzz/fuzz_header t/fuzz/fuzz_index \
-	t/fuzz/fuzz_names t/fuzz/fuzz_wal
+check_PROGRAMS += t/fuzz/fuzz_btree t/fuzz/fuzz_config t/fuzz/fuzz_decoder t/fuzz/fuzz_header \
+	t/fuzz/fuzz_index t/fuzz/fuzz_names t/fuzz/fuzz_wal
+t_fuzz_fuzz_btree_SOURCES = t/fuzz/fuzz_btree.c t/fuzz/fuzz.h tui/btree.c tui/btree_record.c \
+	$(FUZZ_MAIN)
+t_fuzz_fuzz_btree_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_btree_LDFLAGS = $(FUZZ_LINK)
 t_fuzz_fuzz_config_SOURCES = t/fuzz/fuzz_config.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_config_LDADD = $(LS_LIBS)
 t_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)

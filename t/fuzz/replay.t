@@ -23,7 +23,8 @@ replay() {
     fi
 }
 
-echo 1..6
+echo 1..7
+replay btree 40 "$seeds/btree"
 replay config 16 "$seeds/config"
 replay decoder 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/decoder"
 replay index 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/index"
