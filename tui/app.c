@@ -1,99 +1,279 @@
-/* The stack of views, the frame around them, and requests that every view takes alike. */
+/* The tabs and their stacks, the frame around them, and requests that every view takes alike. */
 #include "tui/view.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define MIN_COLS 60
-#define MIN_ROWS 16
+view *app_view(app *a) { return a->top[a->tab]; }
 
 void view_push(app *a, view *v) {
     v->app = a;
-    v->below = a->top;
-    a->top = v;
+    v->below = a->top[a->tab];
+    a->top[a->tab] = v;
+    if (v->ops->snapshot != NULL && a->snap != NULL) {
+        v->ops->snapshot(v);
+    }
+}
+
+static void view_free(view *v) {
+    if (v->ops->job != NULL && v->ops->waits) {
+        job_stop(v->ops->job(v));
+    } else if (v->ops->job != NULL) {
+        job_give_up(v->ops->job(v));
+    }
+    list_done(&v->list);
+    v->ops->free(v);
 }
 
 void view_pop(app *a) {
-    view *v = a->top;
-    a->top = v->below;
-    v->ops->free(v);
-    a->quit = a->top == NULL;
-}
-
-/* Titles of the stack, bottom first. */
-static int draw_titles(canvas *c, const view *v, int col) {
-    if (v == NULL) {
-        return col;
+    view *v = app_view(a);
+    if (v->below == NULL) {
+        a->quit = true;
+        return;
     }
-    col = draw_titles(c, v->below, col);
-    col += canvas_putf(c, 0, col, c->cols, TITLE, "%s%s", col > 1 ? " › " : "", v->ops->title);
-    return col;
+    a->top[a->tab] = v->below;
+    view_free(v);
 }
 
-static void draw_keys(canvas *c) {
-    int row = c->rows - 1, col = 1;
-    canvas_put(c, row, 0, c->cols, KEYS, "");
-    for (request r = REQ_NONE; r < REQ_COUNT; r++) {
-        if (request_table[r].line[0] != '\0') {
-            col += canvas_put(c, row, col, c->cols, KEYS, request_table[r].line) + 2;
+void app_say(app *a, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(a->said, sizeof(a->said), fmt, args);
+    va_end(args);
+}
+
+/* ---- reading the listing ---- */
+
+ls_code reading_open(reading *r, app *a, ls_err *err) {
+    ls_code rc = source_open(&r->source, a->name, err);
+    r->snap = a->snap != NULL ? snapshot_ref(a->snap) : NULL;
+    return rc;
+}
+
+void reading_done(reading *r) {
+    source_done(&r->source);
+    snapshot_unref(r->snap);
+    r->snap = NULL;
+}
+
+static ls_code read_listing(job *j, void *arg, ls_err *err) {
+    reading *r = arg;
+    return source_list(&r->source, job_cancel(j), &r->snap, err);
+}
+
+static void drop_reading(void *arg) {
+    reading_done(arg);
+    free(arg);
+}
+
+void app_refresh(app *a) {
+    if (a->reading != NULL) {
+        return;
+    }
+    reading *r = calloc(1, sizeof(*r));
+    if (r == NULL) {
+        (void)ls_fail(&a->err, LS_ENOMEM, "read %s", a->name);
+        return;
+    }
+    if (source_open(&r->source, a->name, &a->read_err) != LS_OK) {
+        drop_reading(r);
+        return;
+    }
+    (void)!job_start(&a->reading, read_listing, r, drop_reading, a->wake[1], &a->read_err);
+}
+
+/* Tells all views, those below the top too. */
+static void tell_snapshot(app *a) {
+    for (int tab = 0; tab < TABS; tab++) {
+        for (view *v = a->top[tab]; v != NULL; v = v->below) {
+            if (v->ops->snapshot != NULL) {
+                v->ops->snapshot(v);
+            }
         }
     }
 }
 
-static void draw_frame(app *a, canvas *c) {
-    canvas_put(c, 0, 0, c->cols, TITLE, "");
-    int col = draw_titles(c, a->top, 1);
-    int len = (int)strlen(a->source.name);
-    if (col + 2 + len < c->cols) {
-        canvas_put(c, 0, c->cols - len - 1, len + 1, TITLE, a->source.name);
+static void take_listing(app *a) {
+    void *arg = NULL;
+    ls_err_clear(&a->read_err);
+    ls_code rc = job_take(&a->reading, &arg, &a->read_err);
+    reading *r = arg;
+    if (rc == LS_OK) {
+        snapshot_unref(a->snap);
+        a->snap = r->snap;
+        r->snap = NULL;
+        tell_snapshot(a);
     }
-    draw_keys(c);
-    if (a->err.code != LS_OK) {
-        canvas_putf(c, c->rows - 1, 0, c->cols, ALERT, " %s%s%s", a->err.msg,
-                    *ls_err_hint(&a->err) != '\0' ? " - hint: " : "", ls_err_hint(&a->err));
+    drop_reading(r);
+}
+
+void app_poll(app *a) {
+    char byte[64];
+    while (read(a->wake[0], byte, sizeof(byte)) > 0) {
+    }
+    if (a->reading != NULL && job_done(a->reading)) {
+        take_listing(a);
+    }
+    for (int tab = 0; tab < TABS; tab++) {
+        for (view *v = a->top[tab]; v != NULL; v = v->below) {
+            job **j = v->ops->job != NULL ? v->ops->job(v) : NULL;
+            if (j != NULL && *j != NULL && job_done(*j)) {
+                v->ops->job_ended(v);
+            }
+        }
     }
 }
 
-ls_code app_draw(app *a, canvas *c, int rows, int cols, ls_err *err) {
-    ls_code rc = canvas_reset(c, rows, cols, err);
+bool app_busy(app *a) {
+    bool busy = a->reading != NULL;
+    for (int tab = 0; tab < TABS; tab++) {
+        for (view *v = a->top[tab]; v != NULL; v = v->below) {
+            busy = busy || (v->ops->job != NULL && *v->ops->job(v) != NULL);
+        }
+    }
+    return busy;
+}
+
+/* A path is a database to the commands, so it is made a URL. NULL without memory. */
+static char *url_of(const char *name) {
+    char *absolute = ls_is_url(name) ? strdup(name) : ls_path_absolute(name);
+    char *url = absolute != NULL && !ls_is_url(name) ? ls_asprintf("file://%s", absolute) : NULL;
+    if (ls_is_url(name)) {
+        return absolute;
+    }
+    free(absolute);
+    return url;
+}
+
+ls_code app_init(app *a, const char *name, ls_err *err) {
+    static view *(*const makers[TABS])(void) = {view_levels_new, view_timeline_new, view_files_new,
+                                                view_points_new, view_verify_new};
+    source s;
+    ls_code rc = source_open(&s, name, err);
+    a->name = name;
+    a->replica = s.ops->replica;
+    source_done(&s);
     if (rc != LS_OK) {
         return rc;
     }
-    if (c->rows < MIN_ROWS || c->cols < MIN_COLS) {
-        canvas_putf(c, 0, 0, c->cols, ALERT, "needs %dx%d", MIN_COLS, MIN_ROWS);
-        return LS_OK;
+    if ((a->url = url_of(name)) == NULL) {
+        return ls_fail(err, LS_ENOMEM, "open %s", name);
     }
-    draw_frame(a, c);
-    a->top->ops->draw(a->top, c);
+    if (pipe2(a->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return ls_fail_errno(err, errno, "make a pipe");
+    }
+    for (a->tab = 0; a->tab < TABS; a->tab++) {
+        view *v = makers[a->tab]();
+        if (v == NULL) {
+            return ls_fail(err, LS_ENOMEM, "open the views");
+        }
+        view_push(a, v);
+    }
+    a->tab = a->replica ? VIEW_LEVELS : VIEW_FILES;
+    app_refresh(a);
     return LS_OK;
 }
 
-void app_request(app *a, request r) {
-    view *v = a->top;
-    ls_err_clear(&a->err);
-    if (v->ops->request != NULL && v->ops->request(v, r)) {
+/* Jobs that were given up may still write to the pipe, so it stays open until the program ends. */
+void app_done(app *a) {
+    job_give_up(&a->reading);
+    for (int tab = 0; tab < TABS; tab++) {
+        while (a->top[tab] != NULL) {
+            view *v = a->top[tab];
+            a->top[tab] = v->below;
+            view_free(v);
+        }
+    }
+    snapshot_unref(a->snap);
+    a->snap = NULL;
+    free(a->url);
+}
+
+/* ---- requests ---- */
+
+void app_open_tab(app *a, int tab) {
+    if (!a->replica && tab != VIEW_FILES) {
+        (void)ls_fail(&a->err, LS_EUNSUPPORTED, "%s: only of a replica", view_table[tab].title);
+        (void)ls_hint(&a->err, "these are LTX files; give a replica's folder or URL");
         return;
     }
+    a->tab = tab;
+}
+
+static void next_tab(app *a, int step) {
+    app_open_tab(a, a->replica ? (a->tab + TABS + step) % TABS : VIEW_FILES);
+}
+
+static void set_order(view *v, int order, bool reverse) {
+    const list_rows *rows = v->ops->rows(v);
+    (void)!list_set_order(&v->list, order, reverse, rows, &v->app->err);
+}
+
+/* What moves through a list. */
+static bool move(view *v, request r) {
     long screen = (long)v->list.height;
     switch (r) {
     case REQ_UP:
     case REQ_DOWN:
         list_move(&v->list, r == REQ_UP ? -1 : 1);
-        break;
+        return true;
     case REQ_PAGE_UP:
     case REQ_PAGE_DOWN:
         list_move(&v->list, r == REQ_PAGE_UP ? -screen : screen);
-        break;
+        return true;
     case REQ_FIRST:
         list_first(&v->list);
-        break;
+        return true;
     case REQ_LAST:
         list_last(&v->list);
+        return true;
+    case REQ_ORDER:
+        set_order(v, (v->list.order + 1) % (v->ops->columns + 1), v->list.reverse);
+        return true;
+    case REQ_REVERSE:
+        set_order(v, v->list.order > 0 ? v->list.order : 1, !v->list.reverse);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void cancel(app *a) {
+    view *v = app_view(a);
+    job **j = v->ops->job != NULL ? v->ops->job(v) : NULL;
+    if (j != NULL && *j != NULL) {
+        job_give_up(j);
+        app_say(a, "given up");
+    } else if (a->reading != NULL) {
+        job_give_up(&a->reading);
+        app_say(a, "reading given up; R begins again");
+    } else {
+        app_say(a, "nothing is running here");
+    }
+}
+
+static void common(app *a, request r) {
+    switch (r) {
+    case REQ_NEXT_TAB:
+    case REQ_PREV_TAB:
+        next_tab(a, r == REQ_NEXT_TAB ? 1 : -1);
+        break;
+    case REQ_TAB_LEVELS:
+    case REQ_TAB_TIMELINE:
+    case REQ_TAB_FILES:
+    case REQ_TAB_POINTS:
+    case REQ_TAB_VERIFY:
+        app_open_tab(a, (int)(r - REQ_TAB_LEVELS));
         break;
     case REQ_REFRESH:
-        if (v->ops->refresh != NULL) {
-            v->ops->refresh(v);
-        }
+        app_refresh(a);
+        break;
+    case REQ_CANCEL:
+        cancel(a);
         break;
     case REQ_HELP:
         view_help_open(a);
@@ -101,7 +281,95 @@ void app_request(app *a, request r) {
     case REQ_BACK:
         view_pop(a);
         break;
+    case REQ_REDRAW:
+        a->redraw = true;
+        break;
+    case REQ_SUSPEND:
+        a->suspend = true;
+        break;
+    case REQ_QUIT:
+        a->quit = true;
+        break;
     default:
         break;
+    }
+}
+
+static bool written(app *a, request r) {
+    switch (r) {
+    case REQ_FILTER:
+        app_filter(a);
+        return true;
+    case REQ_COMMAND:
+        app_command(a);
+        return true;
+    case REQ_COPY:
+        app_copy(a);
+        return true;
+    case REQ_WRITE_TEXT:
+        app_write_text(a);
+        return true;
+    case REQ_WRITE_JSON:
+        app_write_json(a);
+        return true;
+    default:
+        return false;
+    }
+}
+
+void app_request(app *a, request r) {
+    view *v = app_view(a);
+    if (r == REQ_NONE || !request_works(r, v->ops->id)) {
+        return;
+    }
+    if (a->readonly && request_table[r].changes) {
+        (void)ls_fail(&a->err, LS_EUNSUPPORTED, "%s: not with -readonly", request_table[r].name);
+        return;
+    }
+    if ((v->ops->request != NULL && v->ops->request(v, r)) || written(a, r) || move(v, r)) {
+        return;
+    }
+    common(a, r);
+}
+
+void app_key(app *a, const char *key) {
+    if (*key == '\0') {
+        return;
+    }
+    ls_err_clear(&a->err);
+    a->said[0] = '\0';
+    if (strcmp(key, "ctrl-c") == 0) {
+        a->quit = true;
+    } else if (a->prompt.open) {
+        prompt_key(a, key);
+    } else {
+        app_request(a, request_of_key(app_view(a)->ops->id, key));
+    }
+}
+
+/* ---- the mouse ---- */
+
+void app_wheel(app *a, int direction) {
+    view *v = app_view(a);
+    if (v->ops->id == VIEW_TIMELINE) {
+        app_request(a, direction < 0 ? REQ_LEFT : REQ_RIGHT);
+    } else if (request_works(REQ_DOWN, v->ops->id)) {
+        for (int i = 0; i < 3; i++) {
+            app_request(a, direction < 0 ? REQ_UP : REQ_DOWN);
+        }
+    }
+}
+
+void app_click(app *a, int row, int col, bool twice) {
+    view *v = app_view(a);
+    size_t at = v->list.top + (size_t)(row > v->list_row ? row - v->list_row : 0);
+    (void)col;
+    if (a->prompt.open || v->list_row == 0 || row < v->list_row || at >= v->list.n ||
+        at >= v->list.top + v->list.height) {
+        return;
+    }
+    list_move(&v->list, (long)at - (long)v->list.cursor);
+    if (twice) {
+        app_request(a, request_of_key(v->ops->id, "enter"));
     }
 }

@@ -12,14 +12,14 @@ ls_code canvas_reset(canvas *c, int rows, int cols, ls_err *err) {
     rows = clamp(rows, CANVAS_MAX_ROWS);
     cols = clamp(cols, CANVAS_MAX_COLS);
     if (rows != c->rows || cols != c->cols) {
-        cell *cells = realloc(c->cells, (size_t)rows * (size_t)cols * sizeof(*cells));
+        screen_cell *cells = realloc(c->cells, (size_t)rows * (size_t)cols * sizeof(*cells));
         if (cells == NULL) {
             return ls_fail(err, LS_ENOMEM, "screen of %dx%d", cols, rows);
         }
-        *c = (canvas){.rows = rows, .cols = cols, .cells = cells};
+        *c = (canvas){.rows = rows, .cols = cols, .ascii = c->ascii, .cells = cells};
     }
     for (size_t i = 0; i < (size_t)rows * (size_t)cols; i++) {
-        c->cells[i] = (cell){.ch = L' ', .how = PLAIN};
+        c->cells[i] = (screen_cell){.ch = L' ', .how = PLAIN};
     }
     return LS_OK;
 }
@@ -27,6 +27,14 @@ ls_code canvas_reset(canvas *c, int rows, int cols, ls_err *err) {
 void canvas_done(canvas *c) {
     free(c->cells);
     *c = (canvas){0};
+}
+
+/* What stands for the characters that frames and marks are made of where there is ASCII alone. */
+static wchar_t in_ascii(wchar_t ch) {
+    static const wchar_t *const from = L"▸›→←↑↓│─├┤┼▌▐█░▲▼●○✓✗·…×";
+    static const char to[] = ">>><^v|-||+###.^v*o+x..x";
+    const wchar_t *at = wcschr(from, ch);
+    return at != NULL ? (wchar_t)to[at - from] : L'?';
 }
 
 /* The next character of UTF-8 text and its columns. */
@@ -52,7 +60,7 @@ int canvas_put(canvas *c, int row, int col, int width, meaning how, const char *
         return 0;
     }
     width = width < c->cols - col ? width : c->cols - col;
-    cell *line = c->cells + (size_t)row * (size_t)c->cols + col;
+    screen_cell *line = c->cells + (size_t)row * (size_t)c->cols + col;
     mbstate_t state = {0};
     int used = 0;
     while (*text != '\0') {
@@ -61,17 +69,21 @@ int canvas_put(canvas *c, int row, int col, int width, meaning how, const char *
         if (columns == 0) {
             continue;
         }
+        if (c->ascii && ch > 126) {
+            ch = in_ascii(ch);
+            columns = 1;
+        }
         if (used + columns > width) {
             break;
         }
-        line[used] = (cell){.ch = ch, .how = how};
+        line[used] = (screen_cell){.ch = ch, .how = how};
         for (int i = 1; i < columns; i++) {
-            line[used + i] = (cell){.ch = 0, .how = how};
+            line[used + i] = (screen_cell){.ch = 0, .how = how};
         }
         used += columns;
     }
     for (int i = used; i < width; i++) {
-        line[i] = (cell){.ch = L' ', .how = how};
+        line[i] = (screen_cell){.ch = L' ', .how = how};
     }
     return used;
 }
@@ -85,9 +97,35 @@ int canvas_putf(canvas *c, int row, int col, int width, meaning how, const char 
     return canvas_put(c, row, col, width, how, text);
 }
 
+int canvas_wrap(canvas *c, int row, int col, int width, int rows, meaning how, const char *text) {
+    int used = 0;
+    while (*text != '\0' && used < rows && width > 0) {
+        size_t len = strlen(text), fit = (size_t)width;
+        if (len > fit) {
+            len = fit;
+            while (len > 0 && text[len] != ' ') {
+                len--;
+            }
+            len = len == 0 ? fit : len;
+        }
+        canvas_putf(c, row + used++, col, width, how, "%.*s", (int)len, text);
+        text += len;
+        text += strspn(text, " ");
+    }
+    return used;
+}
+
+void canvas_mark(canvas *c, int row, int col, int width, meaning how) {
+    for (int i = col; i < col + width; i++) {
+        if (row >= 0 && row < c->rows && i >= 0 && i < c->cols) {
+            c->cells[(size_t)row * (size_t)c->cols + (size_t)i].how = how;
+        }
+    }
+}
+
 void canvas_print(const canvas *c, FILE *out) {
     for (int row = 0; row < c->rows; row++) {
-        const cell *line = c->cells + (size_t)row * (size_t)c->cols;
+        const screen_cell *line = c->cells + (size_t)row * (size_t)c->cols;
         int end = c->cols;
         while (end > 0 && line[end - 1].ch == L' ') {
             end--;

@@ -14,16 +14,29 @@
 #define CANVAS_MAX_COLS 500
 #define CANVAS_MAX_ROWS 200
 
-typedef enum meaning { PLAIN, TITLE, SELECTED, DIM, ALERT, KEYS } meaning;
+/* What a cell is; term.c gives each a colour or an attribute. No meaning is told by them alone. */
+typedef enum meaning {
+    PLAIN,
+    TITLE,
+    SELECTED,
+    DIM,
+    ALERT, /* wrong, damaged, missing */
+    GOOD,
+    BRIGHT, /* what belongs to the selection: files of its plan, bytes of its screen_cell */
+    CHANGED,
+    KEYS,
+    MEANINGS
+} meaning;
 
-typedef struct cell {
+typedef struct screen_cell {
     wchar_t ch; /* 0: right half of a wide character */
     meaning how;
-} cell;
+} screen_cell;
 
 typedef struct canvas {
     int rows, cols;
-    cell *cells; /* owned */
+    bool ascii; /* other characters are replaced: the frame's by like ones, the rest by '?' */
+    screen_cell *cells; /* owned */
 } canvas;
 
 /* Empties the canvas at a size, clamped to 1..MAX. */
@@ -35,6 +48,12 @@ void canvas_done(canvas *c);
 int canvas_put(canvas *c, int row, int col, int width, meaning how, const char *text);
 int canvas_putf(canvas *c, int row, int col, int width, meaning how, const char *fmt, ...)
     LS_PRINTF(6, 7);
+
+/* Text over several rows, broken at blanks, at most rows of them. Returns the rows used. */
+int canvas_wrap(canvas *c, int row, int col, int width, int rows, meaning how, const char *text);
+
+/* Gives cells that are there already another meaning. */
+void canvas_mark(canvas *c, int row, int col, int width, meaning how);
 
 /* The canvas as lines of text without trailing blanks. */
 void canvas_print(const canvas *c, FILE *out);

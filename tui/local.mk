@@ -1,6 +1,10 @@
 # litestream-tui: everything but main() is linked into its tests too.
-LS_TUI = tui/app.c tui/btree.c tui/btree.h tui/btree_bytes.h tui/btree_record.c tui/canvas.c tui/canvas.h tui/list.c tui/list.h tui/request.c tui/request.h \
-	tui/source.c tui/source.h tui/view.h tui/view_files.c tui/view_help.c tui/view_pages.c
+LS_TUI = tui/app.c tui/axis.c tui/axis.h tui/btree.c tui/btree.h tui/btree_bytes.h \
+	tui/btree_record.c tui/canvas.c tui/canvas.h tui/file.c tui/frame.c tui/grow.h tui/job.c \
+	tui/job.h tui/list.c tui/list.h tui/prompt.c tui/request.c tui/request.h tui/snapshot.c \
+	tui/snapshot.h tui/source.c tui/source.h tui/tui.c tui/tui.h tui/view.h tui/view_files.c \
+	tui/view_help.c tui/view_levels.c tui/view_page.c tui/view_pages.c tui/view_points.c \
+	tui/view_restore.c tui/view_timeline.c tui/view_verify.c tui/words.c tui/words.h
 bin_PROGRAMS += litestream-tui
 litestream_tui_SOURCES = tui/main.c tui/term.c tui/term.h $(LS_TUI) $(LS_CMD_COMMON)
 litestream_tui_CPPFLAGS = $(AM_CPPFLAGS) $(NCURSES_CFLAGS)

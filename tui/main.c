@@ -1,61 +1,101 @@
 /* litestream-tui: options, then either one screen as text or the loop of key, request, draw. */
-#include "cmd/options.h"
 #include "tui/term.h"
+#include "tui/tui.h"
 #include "tui/view.h"
 
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct tui_args {
-    const char *once, *size, *keys;
-} tui_args;
+#define SPIN_MS 120
 
-static const ls_option options[] = {
-    {.name = "once",
-     .type = LS_OPT_STRING,
-     .field = offsetof(tui_args, once),
-     .arg = "VIEW",
-     .help =
-         "Print one screen as text and exit. VIEW is files, pages (of the first file) or help."},
-    {.name = "size",
-     .type = LS_OPT_STRING,
-     .field = offsetof(tui_args, size),
-     .arg = "COLSxROWS",
-     .def = "80x24",
-     .help = "Size of that screen."},
-    {.name = "keys",
-     .type = LS_OPT_STRING,
-     .field = offsetof(tui_args, keys),
-     .arg = "KEYS",
-     .help = "Keys to press before it is printed: words of the help view, separated by blanks."},
-    {.name = NULL}};
+/* ---- one screen ---- */
 
 static ls_code open_view(app *a, const char *name, ls_err *err) {
-    if (strcmp(name, "help") == 0) {
-        view_help_open(a);
-    } else if (strcmp(name, "pages") == 0 && a->source.n > 0) {
-        view_pages_open(a, 0);
-    } else if (strcmp(name, "files") != 0) {
-        return ls_fail(err, LS_EINVALID, "no view %s: there are files, pages and help", name);
+    view_id id = view_of_name(name);
+    if (id == VIEW_COUNT) {
+        (void)ls_fail(err, LS_EINVALID, "no view %s", name);
+        return ls_hint(err, "levels, timeline, files, points, verify, pages, page, restore, help");
     }
-    return LS_OK;
+    if (id < TABS) {
+        app_open_tab(a, (int)id);
+    } else if (id == VIEW_HELP) {
+        view_help_open(a);
+    } else if (id == VIEW_RESTORE) {
+        app_open_tab(a, VIEW_TIMELINE);
+        app_key(a, "enter");
+    } else {
+        app_open_tab(a, VIEW_FILES);
+    }
+    if (a->err.code != LS_OK) {
+        *err = a->err;
+    }
+    return a->err.code;
+}
+
+/* Until no job runs any more. */
+static void settle(app *a) {
+    app_poll(a);
+    while (app_busy(a)) {
+        struct pollfd fd = {.fd = a->wake[0], .events = POLLIN};
+        (void)poll(&fd, 1, -1);
+        app_poll(a);
+    }
 }
 
 /* Lists learn their height by drawing: each key meets a drawn screen, as at a terminal. */
-static ls_code press(app *a, canvas *c, int rows, int cols, const char *keys, ls_err *err) {
-    ls_code rc = app_draw(a, c, rows, cols, err);
-    for (const char *p = keys; rc == LS_OK && *p != '\0' && !a->quit;) {
-        char key[16];
-        size_t len = strcspn(p, " ");
-        (void)snprintf(key, sizeof(key), "%.*s", (int)len, p);
-        app_request(a, request_of_key(key));
-        if (!a->quit) {
-            rc = app_draw(a, c, rows, cols, err);
+static ls_code press(app *a, canvas *c, int rows, int cols, const char *key, ls_err *err) {
+    app_key(a, key);
+    if (a->quit) {
+        return LS_OK;
+    }
+    settle(a);
+    return app_draw(a, c, rows, cols, err);
+}
+
+/* A word that is no key's name, and what stands behind ', is typed character by character. */
+static ls_code press_word(app *a, canvas *c, int rows, int cols, const char *word, ls_err *err) {
+    if (*word != '\'' && (request_key_known(word) || strlen(word) == 1)) {
+        return press(a, c, rows, cols, word, err);
+    }
+    ls_code rc = LS_OK;
+    word += *word == '\'' ? 1 : 0;
+    while (rc == LS_OK && *word != '\0' && !a->quit) {
+        char ch[8] = "";
+        size_t n = 1;
+        while ((word[n] & 0xc0) == 0x80 && n < sizeof(ch) - 1) {
+            n++;
         }
-        p += len;
-        p += strspn(p, " ");
+        memcpy(ch, word, n);
+        word += n;
+        rc = press(a, c, rows, cols, ch, err);
+    }
+    return rc;
+}
+
+static ls_code press_all(app *a, canvas *c, int rows, int cols, const char *keys, ls_err *err) {
+    ls_code rc = app_draw(a, c, rows, cols, err);
+    while (rc == LS_OK && *keys != '\0' && !a->quit) {
+        char word[256];
+        size_t len = strcspn(keys, " ");
+        (void)snprintf(word, sizeof(word), "%.*s", (int)len, keys);
+        rc = press_word(a, c, rows, cols, word, err);
+        keys += len;
+        keys += strspn(keys, " ");
+    }
+    return rc;
+}
+
+static ls_code dive(app *a, canvas *c, int rows, int cols, const char *once, ls_err *err) {
+    view_id id = view_of_name(once);
+    ls_code rc = app_draw(a, c, rows, cols, err);
+    if (rc == LS_OK && (id == VIEW_PAGES || id == VIEW_PAGE)) {
+        rc = press(a, c, rows, cols, "enter", err);
+    }
+    if (rc == LS_OK && id == VIEW_PAGE) {
+        rc = press(a, c, rows, cols, "enter", err);
     }
     return rc;
 }
@@ -66,32 +106,82 @@ static ls_code print_once(app *a, const tui_args *args, ls_err *err) {
     if (sscanf(args->size, "%dx%d%c", &cols, &rows, &end) != 2 || cols < 1 || rows < 1) {
         return ls_fail(err, LS_EINVALID, "invalid size %s, must be COLSxROWS", args->size);
     }
-    canvas c = {0};
+    canvas c = {.ascii = args->ascii};
+    a->fixed_clock = true;
+    settle(a);
     ls_code rc = open_view(a, args->once, err);
     if (rc == LS_OK) {
-        rc = press(a, &c, rows, cols, args->keys != NULL ? args->keys : "", err);
+        rc = dive(a, &c, rows, cols, args->once, err);
     }
     if (rc == LS_OK) {
+        rc = press_all(a, &c, rows, cols, args->keys != NULL ? args->keys : "", err);
+    }
+    if (rc == LS_OK && !a->quit) {
         canvas_print(&c, stdout);
     }
     canvas_done(&c);
     return rc;
 }
 
-static ls_code loop(app *a, ls_err *err) {
-    canvas c = {0};
-    ls_code rc = term_init(err);
-    while (rc == LS_OK && !a->quit) {
-        int rows, cols;
-        term_size(&rows, &cols);
-        rc = app_draw(a, &c, rows, cols, err);
-        if (rc == LS_OK) {
-            term_show(&c);
-            app_request(a, request_of_key(term_key()));
+/* ---- the terminal ---- */
+
+/* How long the screen is true: the spinner turns, the age of what is shown grows. */
+static int timeout_of(app *a) {
+    if (app_busy(a)) {
+        return SPIN_MS;
+    }
+    int64_t age = a->snap != NULL ? ls_wall_ms(&ls_clock_system) - a->snap->taken_ms : 0;
+    return a->snap == NULL ? -1 : age < 60000 ? 1000 : 60000;
+}
+
+static void take_input(app *a) {
+    for (term_input in = term_input_next(); in.what != TERM_NOTHING && !a->quit;
+         in = term_input_next()) {
+        if (in.what == TERM_KEY) {
+            app_key(a, in.key);
+        } else if (in.what == TERM_WHEEL) {
+            app_wheel(a, in.wheel);
+        } else {
+            app_click(a, in.row, in.col, in.what == TERM_DOUBLE);
         }
+    }
+}
+
+static ls_code turn(app *a, canvas *c, ls_err *err) {
+    int rows, cols;
+    term_size(&rows, &cols);
+    ls_code rc = app_draw(a, c, rows, cols, err);
+    if (rc != LS_OK) {
+        return rc;
+    }
+    term_show(c, a->redraw);
+    a->redraw = false;
+    rc = term_wait(a->wake[0], timeout_of(a), err);
+    if (rc == LS_OK) {
+        take_input(a);
+        app_poll(a);
+    }
+    if (a->suspend) {
+        a->suspend = false;
+        a->redraw = true;
+        term_suspend();
+    }
+    return rc;
+}
+
+static ls_code loop(app *a, const tui_args *args, ls_err *err) {
+    canvas c = {.ascii = args->ascii || term_is_ascii()};
+    ls_code rc = term_init(err);
+    a->copy = term_copy;
+    while (rc == LS_OK && !a->quit) {
+        rc = turn(a, &c, err);
     }
     term_done();
     canvas_done(&c);
+    if (rc == LS_ECANCELED) {
+        ls_err_clear(err);
+        return LS_OK;
+    }
     return rc;
 }
 
@@ -100,41 +190,18 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
     ls_code rc = ls_positionals_max(in, 1, err);
     if (rc == LS_OK && in->n_pos == 0) {
         (void)ls_fail(err, LS_EINVALID, "path or replica URL required");
-        rc = ls_hint(err, "give a replica or an LTX file: litestream-tui "
-                          "/backups/db");
+        rc = ls_hint(err, "give a replica or LTX files: litestream-tui /backups/db");
     }
-    app a = {0};
+    app a = {.readonly = args->readonly};
     if (rc == LS_OK) {
-        rc = source_open(&a.source, in->pos[0], err);
+        rc = app_init(&a, in->pos[0], err);
     }
     if (rc == LS_OK) {
-        view_files_open(&a);
-        rc = args->once != NULL ? print_once(&a, args, err) : loop(&a, err);
+        rc = args->once != NULL ? print_once(&a, args, err) : loop(&a, args, err);
     }
-    while (a.top != NULL) {
-        view_pop(&a);
-    }
-    source_done(&a.source);
+    app_done(&a);
     return rc;
 }
-
-static const char *const usage[] = {"[arguments] PATH", "[arguments] REPLICA_URL", NULL};
-
-static const ls_command inspect = {
-    .name = "",
-    .summary = "looks into LTX files and replicas",
-    .usage = usage,
-    .about = "Shows the LTX files of a replica (its folder or URL) or a single one: the list of "
-             "files, and "
-             "for each its header, its pages and whether it verifies. Nothing is changed.",
-    .options = options,
-    .args_size = sizeof(tui_args),
-    .run = run,
-};
-
-static const ls_command *const commands[] = {&inspect, NULL};
-static const ls_program program = {
-    .name = "litestream-tui", .about = "inspects LTX files and replicas", .commands = commands};
 
 int main(int argc, char **argv) {
     (void)setlocale(LC_ALL, "");
@@ -142,9 +209,10 @@ int main(int argc, char **argv) {
     ls_invocation in;
     tui_args args;
     bool help = false;
-    ls_code rc = ls_options_parse(&program, &inspect, argc - 1, argv + 1, &args, &in, &help, &err);
+    ls_code rc =
+        ls_options_parse(&tui_program, &tui_command, argc - 1, argv + 1, &args, &in, &help, &err);
     if (rc == LS_OK && help) {
-        ls_help_command(&program, &inspect, stdout);
+        ls_help_command(&tui_program, &tui_command, stdout);
         return 0;
     }
     if (rc == LS_OK) {

@@ -1,42 +1,78 @@
 /*
- * What the inspector looks at: the LTX files of a replica (a URL or folder), of a folder of LTX
- * files, or one file. Taken as a snapshot; refreshed on request.
+ * Where the inspector looks: one interface, a small table of operations for each kind of place. A
+ * replica (a URL or folder) and LTX files (one, or a folder of them) are there; what a running
+ * daemon knows is to be a third.
+ *
+ * A source is opened anew by each job that reads, so that one that hangs holds nothing of another.
  */
 #ifndef LS_TUI_SOURCE_H
 #define LS_TUI_SOURCE_H
 
-#include "engine/litestream.h"
+#include "tui/snapshot.h"
 
-#define SOURCE_MAX_FILES 1000000u
 #define SOURCE_MAX_PAGES (1u << 24)
 
-typedef struct source {
-    const char *name;    /* as given */
-    ls_storage *storage; /* NULL for a single file */
-    ls_ltx_info *files;  /* owned: by level, TXIDs */
-    size_t n, cap;
-} source;
+typedef struct source source;
+
+typedef struct source_ops {
+    const char *kind;
+    bool replica; /* can be restored from: it has levels, restore points, a plan */
+    /* Lists into an empty snapshot; asks cancel between entries. */
+    ls_code (*list)(source *s, const ls_cancel *cancel, snapshot *snap, ls_err *err);
+    /* len bytes of a file of a snapshot from off; len 0: to the end. */
+    ls_code (*open)(source *s, const snapshot *snap, size_t file, uint64_t off, uint64_t len,
+                    ls_reader **r, ls_err *err);
+    void (*done)(source *s);
+} source_ops;
+
+struct source {
+    const source_ops *ops;
+    char *name;          /* as given; owned */
+    ls_storage *storage; /* of a replica */
+};
+
+/* Finds out what kind of place it is; what cannot be there at all is an error. */
+LS_MUST ls_code source_open(source *s, const char *name, ls_err *err);
+void source_done(source *s);
+
+/* The listing as a snapshot, with restore points where the source has such. */
+LS_MUST ls_code source_list(source *s, const ls_cancel *cancel, snapshot **snap, ls_err *err);
 
 typedef struct page_row {
     uint32_t pgno, size;
     uint64_t offset;
+    uint8_t kind; /* btree_kind; PAGE_KIND_UNREAD */
 } page_row;
+#define PAGE_KIND_UNREAD 255
 
-/* One file opened. */
+/* One file. */
 typedef struct file_detail {
     ls_ltx_header header;
     ls_ltx_trailer trailer;
     page_row *pages; /* owned */
     size_t n, cap;
-    ls_err err; /* what is wrong with the file, LS_OK if it verified */
+    bool verified; /* read to its end; else only header and page index are known */
+    ls_err err;    /* what is wrong with the file */
 } file_detail;
 
-LS_MUST ls_code source_open(source *s, const char *what, ls_err *err);
-LS_MUST ls_code source_refresh(source *s, ls_err *err);
-void source_done(source *s);
+/* Header, page index and trailer, which a few short reads give. Damage ends up in detail->err. */
+LS_MUST ls_code source_index(source *s, const snapshot *snap, size_t file, file_detail *detail,
+                             ls_err *err);
 
-/* Reads and verifies a whole file; damage ends up in detail->err, the pages before it are kept. */
-LS_MUST ls_code source_detail(source *s, size_t i, file_detail *detail, ls_err *err);
+/* Reads and verifies a whole file, and learns the kind of each page; the pages before damage are
+ * kept. */
+LS_MUST ls_code source_verify(source *s, const snapshot *snap, size_t file, const ls_cancel *cancel,
+                              file_detail *detail, ls_err *err);
 void detail_done(file_detail *detail);
+
+/* One page of a file, decoded into page (page_size bytes). */
+LS_MUST ls_code source_page(source *s, const snapshot *snap, size_t file, const page_row *row,
+                            uint32_t page_size, uint8_t *page, ls_err *err);
+
+/* The page as it is at a TXID, from the files of the plan to there, newest first; *file says which.
+ * LS_ENOTFOUND if none of them holds it. */
+LS_MUST ls_code source_page_at(source *s, const snapshot *snap, ls_txid txid, uint32_t pgno,
+                               uint32_t page_size, const ls_cancel *cancel, uint8_t *page,
+                               size_t *file, ls_err *err);
 
 #endif

@@ -1,14 +1,22 @@
-/* ncursesw: showing a canvas, and keys. Colour only adds to what attributes already say. */
+/* ncursesw: showing a canvas, keys and the mouse. Colour only adds to what attributes and text
+ * already say. */
 #define NCURSES_WIDECHAR 1
 #include "tui/term.h"
 
+#include "tui/words.h"
+
 #include <curses.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 #include <unistd.h>
 
 static bool active;
+static volatile sig_atomic_t told_to_end;
 
 /* endwin() is not safe in a handler, but the alternative is a terminal without echo. */
 static void on_fatal(int signum) {
@@ -17,14 +25,59 @@ static void on_fatal(int signum) {
     (void)raise(signum);
 }
 
-static void init_colours(void) {
+static void on_end(int signum) {
+    (void)signum;
+    told_to_end = 1;
+}
+
+static bool colours_wanted(void) {
     const char *no = getenv("NO_COLOR");
-    if (!has_colors() || (no != NULL && *no != '\0')) {
+    return has_colors() && (no == NULL || *no == '\0');
+}
+
+static void init_colours(void) {
+    static const short colours[MEANINGS] = {
+        [ALERT] = COLOR_RED, [GOOD] = COLOR_GREEN, [BRIGHT] = COLOR_CYAN, [CHANGED] = COLOR_YELLOW};
+    if (!colours_wanted()) {
         return;
     }
     (void)start_color();
     (void)use_default_colors();
-    (void)init_pair(1, COLOR_RED, -1);
+    for (short m = 0; m < MEANINGS; m++) {
+        if (colours[m] != 0) {
+            (void)init_pair(m, colours[m], -1);
+        }
+    }
+}
+
+static void catch_signals(void) {
+    static const int fatal[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
+    static const int end[] = {SIGTERM, SIGHUP, SIGINT};
+    for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
+        (void)signal(fatal[i], on_fatal);
+    }
+    struct sigaction act = {.sa_handler = on_end}; /* no SA_RESTART: poll is to return */
+    for (size_t i = 0; i < sizeof(end) / sizeof(end[0]); i++) {
+        (void)sigaction(end[i], &act, NULL);
+    }
+}
+
+static ls_code new_screen(ls_err *err) {
+    const char *name = getenv("TERM");
+    SCREEN *screen = newterm(NULL, stdout, stdin);
+    if (screen == NULL) {
+        (void)ls_fail(err, LS_EUNSUPPORTED, "terminal type %s is not known",
+                      name != NULL ? name : "");
+        return ls_hint(err, "set TERM to one that infocmp(1) knows, for example xterm");
+    }
+    active = true;
+    if (cursor_address == NULL) {
+        term_done();
+        (void)ls_fail(err, LS_EUNSUPPORTED, "a terminal of type %s cannot move its cursor",
+                      name != NULL ? name : "");
+        return ls_hint(err, "one screen as text: litestream-tui -once files PATH");
+    }
+    return LS_OK;
 }
 
 ls_code term_init(ls_err *err) {
@@ -32,23 +85,22 @@ ls_code term_init(ls_err *err) {
         (void)ls_fail(err, LS_EUNSUPPORTED, "standard input and output are not a terminal");
         return ls_hint(err, "for scripts: litestream-tui -once files PATH");
     }
-    SCREEN *screen = newterm(NULL, stdout, stdin);
-    if (screen == NULL) {
-        const char *name = getenv("TERM");
-        (void)ls_fail(err, LS_EUNSUPPORTED, "terminal type %s is not known",
-                      name != NULL ? name : "");
-        return ls_hint(err, "set TERM to one that infocmp(1) knows, for example xterm");
+    ls_code rc = new_screen(err);
+    if (rc != LS_OK) {
+        return rc;
     }
-    active = true;
-    static const int fatal[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
-        (void)signal(fatal[i], on_fatal);
-    }
-    (void)cbreak();
+    catch_signals();
+    (void)raw();
     (void)noecho();
+    (void)nonl();
     (void)keypad(stdscr, TRUE);
+    (void)nodelay(stdscr, TRUE);
     (void)set_escdelay(25);
     (void)curs_set(0);
+    (void)mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED |
+                        BUTTON5_PRESSED,
+                    NULL);
+    (void)mouseinterval(0);
     init_colours();
     return LS_OK;
 }
@@ -60,69 +112,146 @@ void term_done(void) {
     }
 }
 
+bool term_is_ascii(void) {
+    const char *name = getenv("TERM");
+    return strcmp(nl_langinfo(CODESET), "UTF-8") != 0 ||
+           (name != NULL && (strncmp(name, "vt", 2) == 0 || strcmp(name, "dumb") == 0));
+}
+
 void term_size(int *rows, int *cols) { getmaxyx(stdscr, *rows, *cols); }
 
 static attr_t attributes(meaning how) {
-    switch (how) {
-    case TITLE:
-    case KEYS:
-        return A_BOLD;
-    case SELECTED:
-        return A_REVERSE;
-    case DIM:
-        return A_DIM;
-    case ALERT:
-        return A_BOLD | (has_colors() ? (attr_t)COLOR_PAIR(1) : A_REVERSE);
-    default:
-        return A_NORMAL;
-    }
+    static const attr_t plain[MEANINGS] = {
+        [TITLE] = A_BOLD, [KEYS] = A_BOLD,   [SELECTED] = A_REVERSE, [DIM] = A_DIM,
+        [ALERT] = A_BOLD, [BRIGHT] = A_BOLD, [CHANGED] = A_UNDERLINE};
+    return plain[how];
 }
 
-void term_show(const canvas *c) {
+static short pair_of(meaning how) {
+    bool has = how == ALERT || how == GOOD || how == BRIGHT || how == CHANGED;
+    return has && colours_wanted() ? (short)how : 0;
+}
+
+void term_show(const canvas *c, bool all) {
+    if (all) {
+        (void)clearok(stdscr, TRUE);
+    }
+    (void)erase();
     for (int row = 0; row < c->rows; row++) {
         for (int col = 0; col < c->cols; col++) {
-            const cell *at = &c->cells[(size_t)row * (size_t)c->cols + (size_t)col];
+            const screen_cell *at = &c->cells[(size_t)row * (size_t)c->cols + (size_t)col];
             if (at->ch == 0) {
                 continue;
             }
             wchar_t text[2] = {at->ch, 0};
             cchar_t ch;
-            attr_t how = attributes(at->how);
-            (void)setcchar(&ch, text, how & ~(attr_t)A_COLOR, (short)PAIR_NUMBER(how), NULL);
+            (void)setcchar(&ch, text, attributes(at->how), pair_of(at->how), NULL);
             (void)mvadd_wch(row, col, &ch);
         }
     }
     (void)refresh();
 }
 
-const char *term_key(void) {
-    static char text[2];
-    int key = getch();
-    switch (key) {
-    case KEY_UP:
-        return "up";
-    case KEY_DOWN:
-        return "down";
-    case KEY_PPAGE:
-        return "pgup";
-    case KEY_NPAGE:
-        return "pgdn";
-    case KEY_HOME:
-        return "home";
-    case KEY_END:
-        return "end";
-    case KEY_F(1):
-        return "F1";
-    case KEY_ENTER:
-    case '\n':
-    case '\r':
-        return "enter";
-    case ' ':
-        return "space";
-    case 27:
-        return "esc";
-    default:
-        text[0] = key > 32 && key < 127 ? (char)key : '\0';
-        return text;
+ls_code term_wait(int wake_fd, int timeout_ms, ls_err *err) {
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = wake_fd, .events = POLLIN}};
+    int n = told_to_end ? 0 : poll(fds, 2, timeout_ms);
+    if (told_to_end) {
+        return ls_fail(err, LS_ECANCELED, "told to end");
     }
+    if (n < 0 && errno != EINTR) {
+        return ls_fail_errno(err, errno, "wait for a key");
+    }
+    if (n > 0 && (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
+        return ls_fail(err, LS_ECANCELED, "the terminal is gone");
+    }
+    return LS_OK;
+}
+
+static term_input key_of(const char *name) {
+    term_input in = {.what = TERM_KEY};
+    (void)snprintf(in.key, sizeof(in.key), "%s", name);
+    return in;
+}
+
+static term_input mouse_input(void) {
+    MEVENT m;
+    if (getmouse(&m) != OK) {
+        return key_of("");
+    }
+    term_input in = {.what = TERM_CLICK, .row = m.y, .col = m.x};
+    if ((m.bstate & BUTTON4_PRESSED) != 0 || (m.bstate & BUTTON5_PRESSED) != 0) {
+        in.what = TERM_WHEEL;
+        in.wheel = (m.bstate & BUTTON4_PRESSED) != 0 ? -1 : 1;
+    } else if ((m.bstate & BUTTON1_DOUBLE_CLICKED) != 0) {
+        in.what = TERM_DOUBLE;
+    }
+    return in;
+}
+
+static term_input function_key(wint_t key) {
+    static const struct {
+        wint_t key;
+        const char *name;
+    } names[] = {{KEY_UP, "up"},       {KEY_DOWN, "down"},   {KEY_LEFT, "left"},
+                 {KEY_RIGHT, "right"}, {KEY_SLEFT, "sleft"}, {KEY_SRIGHT, "sright"},
+                 {KEY_PPAGE, "pgup"},  {KEY_NPAGE, "pgdn"},  {KEY_HOME, "home"},
+                 {KEY_END, "end"},     {KEY_F(1), "F1"},     {KEY_F(5), "F5"},
+                 {KEY_ENTER, "enter"}, {KEY_BTAB, "btab"},   {KEY_BACKSPACE, "bs"}};
+    if (key == KEY_MOUSE) {
+        return mouse_input();
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i].key == key) {
+            return key_of(names[i].name);
+        }
+    }
+    return key_of("");
+}
+
+static term_input character(wint_t ch) {
+    static const struct {
+        wint_t ch;
+        const char *name;
+    } names[] = {{'\r', "enter"}, {'\n', "enter"}, {'\t', "tab"}, {' ', "space"},
+                 {27, "esc"},     {8, "bs"},       {127, "bs"}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i].ch == ch) {
+            return key_of(names[i].name);
+        }
+    }
+    char text[16] = "ctrl-a";
+    if (ch < 32) {
+        text[5] = (char)('a' + ch - 1);
+        return key_of(ch > 0 && ch < 27 ? text : "");
+    }
+    mbstate_t state = {0};
+    char bytes[16];
+    size_t n = wcrtomb(bytes, (wchar_t)ch, &state);
+    if (n == (size_t)-1 || n >= sizeof(bytes)) {
+        n = 0;
+    }
+    bytes[n] = '\0';
+    return key_of(bytes);
+}
+
+term_input term_input_next(void) {
+    wint_t key = 0;
+    int rc = get_wch(&key);
+    if (rc == ERR) {
+        return (term_input){.what = TERM_NOTHING};
+    }
+    return rc == KEY_CODE_YES ? function_key(key) : character(key);
+}
+
+void term_suspend(void) {
+    (void)endwin();
+    (void)kill(0, SIGTSTP);
+    (void)refresh();
+}
+
+void term_copy(const char *text) {
+    char encoded[2048];
+    (void)fprintf(stdout, "\033]52;c;%s\a", base64(text, encoded, sizeof(encoded)));
+    (void)fflush(stdout);
 }

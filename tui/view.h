@@ -1,53 +1,157 @@
 /*
- * A view is one file with a small table of operations; the main loop knows no view by name. Views
- * stack: `enter` dives, `q` and escape back out one step.
+ * A view is one file with a small table of operations; the main loop knows no view by name. The
+ * first views are tabs, each with a stack of its own: `enter` dives, `q` and escape back out one
+ * step. A view asks the library for everything that it shows, in jobs where that takes time.
  */
 #ifndef LS_TUI_VIEW_H
 #define LS_TUI_VIEW_H
 
+#include "cmd/table.h"
 #include "tui/canvas.h"
+#include "tui/job.h"
 #include "tui/list.h"
 #include "tui/request.h"
 #include "tui/source.h"
+#include "tui/words.h"
+
+#define MIN_COLS 60
+#define MIN_ROWS 16
+#define PROMPT_MAX 512
 
 typedef struct app app;
 typedef struct view view;
 
 typedef struct view_ops {
-    const char *name; /* as -once takes it */
-    const char *title;
+    view_id id;
     /* Draws the body: rows 1 to the last but one. */
     void (*draw)(view *v, canvas *c);
-    /* Does what the loop cannot: true if the request was taken. */
+    /* Does what the loop cannot: true if the request was taken. NULL: nothing. */
     bool (*request)(view *v, request r);
-    void (*refresh)(view *v);
+    /* There is another snapshot (or, at first, one at all). NULL: it does not matter. */
+    void (*snapshot)(view *v);
+    /* The view's job, if it runs one: looked at when it may have ended. NULL: it has none. */
+    job **(*job)(view *v);
+    void (*job_ended)(view *v);
+    bool waits; /* closing the view waits for its job, which would leave something half-done */
+    const list_rows *(*rows)(view *v); /* of its list, for filter and order. NULL: neither */
+    int columns;                       /* that its list can be ordered by */
+    /* What `copy` takes. Returns false if there is nothing. */
+    bool (*copied)(view *v, char *buf, size_t size);
+    /* Rows for JSON; keys name the columns, bit n of numbers: a number. */
+    ls_code (*table)(view *v, ls_table *t, ls_err *err);
+    const char *const *keys;
+    unsigned numbers;
     void (*free)(view *v);
 } view_ops;
 
 struct view {
     const view_ops *ops;
     app *app;
-    list list; /* n is kept by the view */
+    list list;
+    int list_row; /* of the screen, where the list begins; for the mouse */
     view *below;
+    char title[64]; /* "": the table's */
 };
+
+/* One line that is typed: a filter, a command, a value. */
+typedef struct prompt {
+    bool open;
+    const char *label;
+    char text[PROMPT_MAX];
+    size_t len;
+    void (*changed)(view *v, const char *text); /* as it is typed. NULL: nothing */
+    void (*done)(view *v, const char *text);
+    char before[LIST_FILTER_MAX]; /* of a filter, for escape */
+    bool complete;                /* names of requests, by tab */
+    size_t tabs;                  /* how often tab was pressed */
+    char stem[PROMPT_MAX];        /* what was typed before the first tab */
+} prompt;
 
 struct app {
-    source source;
-    view *top;
-    ls_err err; /* shown on the last line until the next key */
-    bool quit;
+    const char *name; /* what it was pointed at */
+    char *url;        /* the same as command lines take it; owned */
+    bool replica;     /* can be restored from */
+    bool readonly;    /* requests that change something are refused */
+    bool fixed_clock; /* for -once: ages are those of the moment of reading */
+    snapshot *snap;   /* NULL until the first reading ended */
+    job *reading;     /* of the listing */
+    ls_err read_err;  /* of the last reading; what is shown is older then */
+    view *top[TABS];  /* the stack of each tab */
+    int tab;
+    ls_err err;     /* shown on the last line until the next key */
+    char said[256]; /* the same, good news */
+    prompt prompt;
+    int wake[2];   /* jobs write, the loop reads */
+    unsigned spin; /* counts what was drawn while something ran */
+    bool quit, redraw, suspend;
+    int rows, cols;                 /* of the last screen */
+    void (*copy)(const char *text); /* to the clipboard. NULL: there is none */
 };
 
-/* Each makes a view and puts it on top; a failure is shown. */
-void view_files_open(app *a);
+/* Opens the tabs and begins to read. */
+LS_MUST ls_code app_init(app *a, const char *name, ls_err *err);
+void app_done(app *a);
+
+/* Draws everything. */
+LS_MUST ls_code app_draw(app *a, canvas *c, int rows, int cols, ls_err *err);
+/* A key by its name: to the prompt if one is open, else as a request. */
+void app_key(app *a, const char *key);
+void app_request(app *a, request r);
+/* Good news, on the last line until the next key. */
+void app_say(app *a, const char *fmt, ...) LS_PRINTF(2, 3);
+/* The mouse: a click on a cell, a double click, the wheel (-1 up, 1 down). */
+void app_click(app *a, int row, int col, bool twice);
+void app_wheel(app *a, int direction);
+/* Looks at the jobs. */
+void app_poll(app *a);
+bool app_busy(app *a);
+void app_open_tab(app *a, int tab);
+view *app_view(app *a); /* the one on the screen */
+void app_refresh(app *a);
+
+/* The job's argument of everyone who reads: a source of its own and a snapshot. */
+typedef struct reading {
+    source source;
+    snapshot *snap;
+} reading;
+LS_MUST ls_code reading_open(reading *r, app *a, ls_err *err);
+void reading_done(reading *r);
+
+/* Asks for a line; prompt_open(a, ...) shows label, and text to begin with. */
+prompt *prompt_open(app *a, const char *label, const char *text,
+                    void (*done)(view *v, const char *text));
+void prompt_key(app *a, const char *key);
+
+/* The requests of the line of keys that write and name things: w, W, y, ':' and '/'. */
+void app_write_text(app *a);
+void app_write_json(app *a);
+void app_copy(app *a);
+void app_command(app *a);
+void app_filter(app *a);
+
+/* Each makes a view; those that are no tab go on top. A failure is shown. */
+view *view_levels_new(void);
+view *view_timeline_new(void);
+view *view_files_new(void);
+view *view_points_new(void);
+view *view_verify_new(void);
 void view_pages_open(app *a, size_t file);
+void view_page_open(app *a, snapshot *snap, size_t file, const file_detail *detail, size_t row);
+void view_restore_open(app *a, ls_txid txid, int64_t at_ms);
 void view_help_open(app *a);
+
+/* The files tab with a filter. */
+void view_files_filter(app *a, const char *filter);
 
 void view_push(app *a, view *v);
 void view_pop(app *a);
 
-/* Draws everything. */
-LS_MUST ls_code app_draw(app *a, canvas *c, int rows, int cols, ls_err *err);
-void app_request(app *a, request r);
-
+/* For views with a list of rows: heads and rows from a row of the screen on, as many as fit above
+ * the detail strip of strip rows. */
+typedef void (*row_fn)(view *v, canvas *c, int row, size_t number, meaning how);
+void view_draw_list(view *v, canvas *c, int row, int strip, row_fn draw);
+/* "|" or "/" and the like while something runs. */
+const char *app_spinner(const app *a);
+/* Says that there is nothing yet, and why: true if there is no snapshot. */
+bool view_draw_missing(view *v, canvas *c);
 #endif

@@ -1,64 +1,177 @@
-/* The LTX files of the source: level, TXIDs, time, size; enter opens one. */
+/* Every LTX file: level, TXIDs, time, size; to be filtered and put in any order; enter opens one.
+ */
 #include "tui/view.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
-static void draw_row(canvas *c, int row, const ls_ltx_info *f, meaning how) {
-    char when[32], size[32];
-    canvas_putf(c, row, 0, c->cols, how, " %-5d  %016" PRIx64 "  %016" PRIx64 "  %7s  %s", f->level,
-                f->min_txid, f->max_txid, ls_bytes_format(f->size, size, sizeof(size)),
-                ls_time_format(f->created_ms, false, when, sizeof(when)));
+typedef struct files_view {
+    view base;
+    list_rows rows;
+} files_view;
+
+enum { BY_LEVEL = 1, BY_FIRST, BY_LAST, BY_SIZE, BY_TIME, COLUMNS = BY_TIME };
+
+static char *row_text(const snapshot *s, size_t number, char *buf, size_t size) {
+    const ls_ltx_info *f = &s->files[number];
+    char when[32], bytes[32];
+    (void)snprintf(buf, size, "%-5s  %016" PRIx64 "  %016" PRIx64 "  %7s  %s",
+                   s->paths != NULL ? "-" : level_name(f->level), f->min_txid, f->max_txid,
+                   ls_bytes_format(f->size, bytes, sizeof(bytes)),
+                   ls_time_format(f->created_ms, false, when, sizeof(when)));
+    if (s->paths != NULL) {
+        size_t len = strlen(buf);
+        (void)snprintf(buf + len, size - len, "  %s", ls_path_base(s->paths[number]));
+    }
+    return buf;
+}
+
+static void draw_row(view *v, canvas *c, int row, size_t number, meaning how) {
+    char text[400];
+    canvas_putf(c, row, 0, c->cols, how, "  %s",
+                row_text(v->app->snap, number, text, sizeof(text)));
+}
+
+static bool match(void *arg, size_t row, const char *text) {
+    const files_view *f = arg;
+    char buf[400];
+    return strcasestr(row_text(f->base.app->snap, row, buf, sizeof(buf)), text) != NULL;
+}
+
+#define CMP(a, b) (((a) > (b)) - ((a) < (b)))
+
+static int compare(void *arg, size_t x, size_t y, int column) {
+    const ls_ltx_info *files = ((files_view *)arg)->base.app->snap->files;
+    const ls_ltx_info *a = &files[x], *b = &files[y];
+    switch (column) {
+    case BY_FIRST:
+        return CMP(a->min_txid, b->min_txid);
+    case BY_LAST:
+        return CMP(a->max_txid, b->max_txid);
+    case BY_SIZE:
+        return CMP(a->size, b->size);
+    case BY_TIME:
+        return CMP(a->created_ms, b->created_ms);
+    default:
+        return CMP(a->level, b->level);
+    }
+}
+
+static void draw_head(const view *v, canvas *c) {
+    static const struct {
+        int col;
+        const char *name;
+    } heads[] = {{2, "LEVEL"}, {9, "FIRST TXID"}, {27, "LAST TXID"}, {48, "SIZE"}, {54, "CREATED"}};
+    for (int i = 0; i < COLUMNS; i++) {
+        const char *mark = v->list.order != i + 1 ? "" : v->list.reverse ? "▼" : "▲";
+        canvas_putf(c, 1, heads[i].col, 12, DIM, "%s%s", heads[i].name, mark);
+    }
+}
+
+static void draw_strip(const view *v, canvas *c) {
+    const snapshot *s = v->app->snap;
+    const list *l = &v->list;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        bytes += s->files[list_row(l, i)].size;
+    }
+    char size[32], filter[LIST_FILTER_MAX + 24] = "";
+    if (l->filter[0] != '\0') {
+        (void)snprintf(filter, sizeof(filter), "   filter: %s", l->filter);
+    }
+    canvas_putf(c, c->rows - 2, 0, c->cols, DIM, " file %zu of %zu%s   %s in all%s",
+                l->n > 0 ? l->cursor + 1 : 0, l->n, l->n < s->n ? " shown" : "",
+                ls_bytes_format(bytes, size, sizeof(size)), filter);
 }
 
 static void draw(view *v, canvas *c) {
-    const source *s = &v->app->source;
-    canvas_put(c, 1, 0, c->cols, DIM,
-               " LEVEL  FIRST TXID        LAST TXID            SIZE  CREATED");
-    list_resize(&v->list, s->n, (size_t)(c->rows - 4));
-    if (s->n == 0) {
-        canvas_put(c, 3, 2, c->cols, PLAIN,
+    if (view_draw_missing(v, c)) {
+        return;
+    }
+    draw_head(v, c);
+    if (v->app->snap->n == 0) {
+        canvas_put(c, 3, 2, c->cols - 3, PLAIN,
                    "There is no LTX file here. A replica holds them in ltx/0 to ltx/9.");
     }
-    for (size_t i = 0; i < v->list.height && v->list.top + i < s->n; i++) {
-        size_t at = v->list.top + i;
-        draw_row(c, 2 + (int)i, &s->files[at], at == v->list.cursor ? SELECTED : PLAIN);
-    }
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        bytes += s->files[i].size;
-    }
-    char size[32];
-    canvas_putf(c, c->rows - 2, 0, c->cols, DIM, " file %zu of %zu   %s in all",
-                s->n > 0 ? v->list.cursor + 1 : 0, s->n,
-                ls_bytes_format(bytes, size, sizeof(size)));
+    view_draw_list(v, c, 2, 1, draw_row);
+    draw_strip(v, c);
 }
 
 static bool take(view *v, request r) {
-    if (r != REQ_OPEN || v->list.n == 0) {
+    if (r != REQ_OPEN) {
         return false;
     }
-    view_pages_open(v->app, v->list.cursor);
+    if (v->list.n > 0) {
+        view_pages_open(v->app, list_row(&v->list, v->list.cursor));
+    }
     return true;
 }
 
-static void refresh(view *v) { (void)!source_refresh(&v->app->source, &v->app->err); }
+static void snapshot_came(view *v) {
+    const files_view *f = (const files_view *)v;
+    (void)!list_rows_changed(&v->list, v->app->snap->n, &f->rows, &v->app->err);
+}
+
+static const list_rows *rows(view *v) { return &((files_view *)v)->rows; }
+
+static bool copied(view *v, char *buf, size_t size) {
+    const snapshot *s = v->app->snap;
+    char key[LS_STORAGE_KEY_SIZE];
+    if (s == NULL || v->list.n == 0) {
+        return false;
+    }
+    size_t at = list_row(&v->list, v->list.cursor);
+    (void)snprintf(buf, size, "%s",
+                   s->paths != NULL ? s->paths[at] : ls_storage_key(&s->files[at], key));
+    return true;
+}
+
+static ls_code table(view *v, ls_table *t, ls_err *err) {
+    const snapshot *s = v->app->snap;
+    ls_code rc = LS_OK;
+    for (size_t i = 0; rc == LS_OK && i < v->list.n; i++) {
+        const ls_ltx_info *f = &s->files[list_row(&v->list, i)];
+        char level[8], size[24], first[LS_TXID_SIZE], last[LS_TXID_SIZE], when[32];
+        (void)snprintf(level, sizeof(level), "%d", f->level);
+        (void)snprintf(size, sizeof(size), "%" PRIu64, f->size);
+        rc = LS_TABLE_ROW(t, err, level, ls_txid_format(f->min_txid, first),
+                          ls_txid_format(f->max_txid, last), size,
+                          ls_time_format(f->created_ms, true, when, sizeof(when)));
+    }
+    return rc;
+}
 
 static void done(view *v) { free(v); }
 
-static const view_ops ops = {.name = "files",
-                             .title = "Files",
+static const char *const keys[] = {"level", "min_txid", "max_txid", "size", "created", NULL};
+
+static const view_ops ops = {.id = VIEW_FILES,
                              .draw = draw,
                              .request = take,
-                             .refresh = refresh,
+                             .snapshot = snapshot_came,
+                             .rows = rows,
+                             .columns = COLUMNS,
+                             .copied = copied,
+                             .table = table,
+                             .keys = keys,
+                             .numbers = 9,
                              .free = done};
 
-void view_files_open(app *a) {
-    view *v = calloc(1, sizeof(*v));
-    if (v == NULL) {
-        (void)ls_fail(&a->err, LS_ENOMEM, "open the list of files");
-        return;
+void view_files_filter(app *a, const char *filter) {
+    view *v = a->top[VIEW_FILES];
+    while (v->below != NULL) {
+        v = v->below;
     }
-    v->ops = &ops;
-    view_push(a, v);
+    (void)!list_set_filter(&v->list, filter, &((files_view *)v)->rows, &a->err);
+}
+
+view *view_files_new(void) {
+    files_view *f = calloc(1, sizeof(*f));
+    if (f == NULL) {
+        return NULL;
+    }
+    f->base.ops = &ops;
+    f->rows = (list_rows){.arg = f, .match = match, .compare = compare};
+    return &f->base;
 }

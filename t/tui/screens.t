@@ -1,96 +1,267 @@
-#!/bin/sh
-# Screens of litestream-tui as text: fixed data (the vectors' replica), fixed sizes, scripted keys.
-tui=$LS_BUILD/litestream-tui
-vectors=$LS_SRC/t/vectors
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
-same() { # name: standard input is what $tmp/got should be
-    n=$((n + 1))
-    cat >"$tmp/want"
-    if cmp -s "$tmp/want" "$tmp/got"; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        diff "$tmp/want" "$tmp/got" | sed 's/^/# /'
-    fi
-}
-check() { # name status: 0 is ok
-    n=$((n + 1))
-    [ "$2" -eq 0 ] && echo "ok $n - $1" || echo "not ok $n - $1"
-}
+#!/usr/bin/env python3
+"""Screens of litestream-tui as text: fixed data (the vectors' replica), sizes and keys. Those of
+t/tui/screens begin with the arguments that make them:
 
-"$tui" -once files -size 60x16 "$vectors/ltx/snap-ps512.v051.ltx" >"$tmp/got"
-sed -i 's| */.*ltx$||' "$tmp/got"
-same 'files of a single file' <<'EOF'
- Files
- LEVEL  FIRST TXID        LAST TXID            SIZE  CREATED
- 0      0000000000000001  0000000000000001   1.5 kB  2023-11
+    # SOURCE | VIEW | SIZE | KEYS | OPTIONS
+
+LS_SCREENS=write puts down what is printed now, to be read before it is committed."""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap
+
+TUI = os.path.join(tap.BUILD, "litestream-tui")
+SCREENS = os.path.join(tap.SRC, "t", "tui", "screens")
+work = tap.scratch()
+pressed = set()
 
 
+def words(keys):
+    """The keys that are pressed, as -keys takes them apart."""
+    for word in keys.split():
+        yield from [word] if word in known or len(word) == 1 else word.lstrip("'")
 
 
+def tui(*args, **kw):
+    return tap.run(TUI, *args, cwd=work, **kw)
 
 
+def once(source, view, keys="", size="80x24", options=()):
+    pressed.update(words(keys))
+    return tui("-once", view, "-size", size, "-keys", keys, *options, source)
 
 
+def out(*args, **kw):
+    r = once(*args, **kw)
+    return r.stdout.decode() + r.stderr.decode()
 
 
+def stamp(folder):
+    """A listing's times are those of the headers, as Litestream leaves them."""
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(path, name), "rb") as f:
+                ms = struct.unpack(">q", f.read(40)[32:])[0]
+            os.utime(os.path.join(path, name), ns=(ms * 10**6, ms * 10**6))
 
- file 1 of 1   1.5 kB in all
- enter open  r refresh  ? help  q back
-EOF
 
-"$tui" -once files -size 80x16 -keys 'enter down down' "$vectors/ltx/snap-ps512.v052.ltx" >"$tmp/got"
-sed -i 's| */.*ltx$||' "$tmp/got"
-same 'pages of a file' <<'EOF'
- Files › Pages
- TXID 0000000000000001-0000000000000001   2023-11-14T22:13:20.000Z
- page size 512   commit 7 pages   7 pages here   snapshot
- log 0+0   salts 00000000 00000000   checksum af71b7d64eed7a7a
- verified: every page and the file's checksum
-       PAGE          OFFSET    STORED   OF PAGE
-          1             100       269    52.5 %
-          2             369        64    12.5 %
-          3             433        34     6.6 %
-          4             467        47     9.2 %
-          5             514       525   102.5 %
-          6            1039        34     6.6 %
-          7            1073       288    56.2 %
+def make_trees():
+    """A database with every kind of page, as an LTX file."""
+    path = os.path.join(work, "trees.db")
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA page_size = 512")
+    db.execute("PRAGMA auto_vacuum = 2")
+    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, amount REAL, data BLOB)")
+    db.execute("CREATE TABLE w (k TEXT PRIMARY KEY, v) WITHOUT ROWID")
+    db.execute("CREATE INDEX t_name ON t (name)")
+    db.execute("CREATE TABLE gone (v)")
+    db.execute("BEGIN")
+    for i in range(1, 61):
+        db.execute("INSERT INTO t VALUES (?, ?, ?, ?)",
+                   [i, "näme %d" % i, i / 4, b"\x00\xff" * (i % 5)])
+        db.execute("INSERT INTO w VALUES (?, ?)", ["k%02d" % i, None if i % 2 else "it's"])
+    db.execute("INSERT INTO t VALUES (100, ?, 0, NULL)", ["long " * 200])
+    db.executemany("INSERT INTO gone VALUES (?)", [["x" * 400]] * 12)
+    db.execute("COMMIT")
+    db.execute("DROP TABLE gone")
+    db.close()
+    r = tap.run(os.path.join(tap.BUILD, "ltx"), "encode-db", "-o",
+                os.path.join(work, "trees.ltx"), path)
+    tap.ok(r.returncode == 0, "a database with all kinds of pages is encoded", r)
 
- page 3 of 7
- enter open  r refresh  ? help  q back
-EOF
 
-"$tui" -once pages -size 80x16 "$vectors/corrupt/flip-payload.v051.ltx" >"$tmp/got"
-grep -q 'DAMAGED: decode page 1' "$tmp/got"
-check 'damage is named' $?
+def make_sources():
+    shutil.copytree(tap.vector("replica-a/replica"), os.path.join(work, "shop"))
+    os.chmod(os.path.join(work, "shop"), 0o755)
+    stamp(os.path.join(work, "shop"))
+    gap = os.path.join(work, "gap")
+    os.makedirs(os.path.join(gap, "ltx"))
+    for level, names in (("9", ["0000000000000001-0000000000000058.ltx"]),
+                         ("0", ["%016x-%016x.ltx" % (n, n) for n in range(0x57, 0x60)
+                                if n not in (0x5b, 0x5c)])):
+        os.mkdir(os.path.join(gap, "ltx", level))
+        for name in names:
+            shutil.copy(tap.vector("replica-a/replica/ltx/%s/%s" % (level, name)),
+                        os.path.join(gap, "ltx", level, name))
+    stamp(gap)
+    damaged = os.path.join(work, "damaged")
+    shutil.copytree(gap, damaged)
+    path = os.path.join(damaged, "ltx", "0", "%016x-%016x.ltx" % (0x5a, 0x5a))
+    data = bytearray(tap.read(path))
+    data[120] ^= 0xff
+    tap.write(path, bytes(data))
+    stamp(damaged)
+    make_trees()
+    os.mkdir(os.path.join(work, "empty"))
+    shutil.copytree(tap.vector("compact"), os.path.join(work, "compact"))
+    for name in ("snap-ps512.v051", "snap-ps512.v052"):
+        shutil.copy(tap.vector("ltx/%s.ltx" % name), os.path.join(work, name + ".ltx"))
+    shutil.copy(tap.vector("corrupt/flip-payload.v051.ltx"), os.path.join(work, "flipped.ltx"))
 
-"$tui" -once help -size 80x24 "$vectors/ltx/snap-ps512.v051.ltx" >"$tmp/got"
-grep -q 'q esc h  *back out one step' "$tmp/got"
-check 'help lists the keys' $?
 
-mkdir -p "$tmp/r/ltx"
-cp -r "$vectors/ltx/chain-ps512-tx1-nc.v051.ltx" "$tmp/x.ltx"
-mkdir "$tmp/r/ltx/0" "$tmp/r/ltx/9"
-cp "$tmp/x.ltx" "$tmp/r/ltx/0/0000000000000001-0000000000000001.ltx"
-cp "$tmp/x.ltx" "$tmp/r/ltx/9/0000000000000001-0000000000000001.ltx"
-"$tui" -once files -keys 'G' "$tmp/r" >"$tmp/got"
-grep -q 'file 2 of 2' "$tmp/got"
-check 'files of a replica, last one selected' $?
+def read_screen(name):
+    head, _, text = tap.read(os.path.join(SCREENS, name)).decode().partition("\n")
+    source, view, size, keys, options = [p.strip() for p in head[2:].split("|")]
+    return head, source, view, size, keys, options.split(), text
 
-mkdir "$tmp/empty"
-"$tui" -once files "$tmp/empty" | grep -q 'There is no LTX file here'
-check 'an empty folder says so' $?
 
-"$tui" -once files -size 40x10 "$tmp/r" | grep -q 'needs 60x16'
-check 'a screen that is too small says so' $?
+def normal(text):
+    """Without what depends on where the test runs: the URL in command lines, and how they wrap."""
+    text = re.sub(r"(?m)^   \$ litestream(.*\n)((?:   \S.*\n)*)",
+                  "   $ litestream ... URL\n", text)
+    return re.sub(r"file://\S*", "URL", text)
 
-"$tui" -once nosuch "$tmp/r" 2>"$tmp/err"
-[ $? -eq 1 ] && grep -q 'no view nosuch' "$tmp/err"
-check 'an unknown view is refused' $?
 
-"$tui" "$tmp/r" </dev/null 2>"$tmp/err"
-[ $? -eq 1 ] && grep -q 'hint: for scripts: litestream-tui -once' "$tmp/err"
-check 'no terminal is an error with a hint' $?
-echo "1..$n"
+def check_screen(name):
+    head, source, view, size, keys, options, want = read_screen(name)
+    raw = out(source, view, keys, size, options)
+    got = normal(raw)
+    if os.environ.get("LS_SCREENS") == "write":
+        tap.write(os.path.join(SCREENS, name), (head + "\n" + got).encode())
+    if not tap.equal(got, want, "screen " + name):
+        print("\n".join("# " + line for line in got.splitlines()))
+    cols, rows = [int(n) for n in size.split("x")]
+    fits = all(len(line) <= cols for line in raw.splitlines()) and raw.count("\n") == rows
+    ascii_only = "-ascii" not in options or raw.isascii()
+    if not fits or not ascii_only:
+        tap.ok(False, "screen %s has its size and its characters" % name, raw)
+
+
+def check_restore():
+    """The form restores what the command line would, replaces nothing, and -readonly holds."""
+    text = out("shop", "restore", "down down down left up enter ctrl-u 'got.db enter down down S")
+    want = next(r for r in tap.vector_json("replica-a/expected.json")["restores"]
+                if r.get("note") == "latest")
+    good = os.path.exists(os.path.join(work, "got.db"))
+    tap.ok("✓ restored" in text and good, "a restore by the form", text)
+    tap.equal(good and tap.sha256(os.path.join(work, "got.db")), want["file_sha256"],
+              "the restored file is the one that is expected")
+    text = out("shop", "restore", "down down enter ctrl-u 'got.db enter end S k k k enter")
+    tap.ok("already exists" in text, "an existing file is not replaced", text)
+    text = out("shop", "restore", "down down enter ctrl-u 'no.db enter S", options=["-readonly"])
+    tap.ok("start: not with -readonly" in text and not os.path.exists(os.path.join(work, "no.db")),
+           "-readonly refuses to restore", text)
+    text = out("shop", "timeline", "g 5c enter r down enter ctrl-u 5b enter down enter "
+               "ctrl-u 'by-txid.db enter left right up up left l h l down down down down enter "
+               "ctrl-u 2 enter down enter", size="120x30")
+    tap.ok("-txid 000000000000005b" in text and "-parallelism 2" in text and "✓ restored" in text,
+           "target and threads are typed", text)
+    text = out("shop", "restore", "l l y", size="160x24")
+    tap.ok("copied: litestream restore -integrity-check quick -o restored-13c.db file:///" in text,
+           "the newest, as a command line to copy", text)
+
+
+def check_same_as_program():
+    """What the form says it is the same as does the same."""
+    text = out("shop", "timeline", "g 5c enter enter right down down enter ctrl-u 'ours.db enter "
+               "S y", size="300x20")
+    line = re.search(r"copied: litestream (.*)", text).group(1).split()
+    line[line.index("ours.db")] = "theirs.db"
+    r = tap.run(os.path.join(tap.BUILD, "litestream"), *line, cwd=work)
+    path, ours = os.path.join(work, "theirs.db"), os.path.join(work, "ours.db")
+    tap.ok(r.returncode == 0 and os.path.exists(path) and tap.sha256(path) == tap.sha256(ours),
+           "the command line that is shown restores the same", (line, r))
+
+
+def check_files():
+    """What is written: the screen as text, the rows as JSON, nothing over what is there."""
+    for view in ("levels", "files", "points", "pages"):
+        text = out("shop", view, "W 'rows-%s.json enter" % view)
+        rows = json.loads(tap.read(os.path.join(work, "rows-%s.json" % view)))
+        tap.ok("written to" in text and len(rows) >= 1, "rows of %s as JSON" % view, text)
+    with open(os.path.join(work, "rows-files.json")) as f:
+        rows = json.load(f)
+    tap.ok(len(rows) == 334 and rows[0]["min_txid"] == "0000000000000001" and rows[0]["size"] == 765
+           and rows[0]["created"] == "2026-11-21T09:21:23.676Z", "each file is in it", rows[:2])
+    out("shop", "files", "w 'screen.txt enter")
+    saved = tap.read(os.path.join(work, "screen.txt")).decode().splitlines()
+    tap.equal(saved[:-1], out("shop", "files").splitlines()[:-1], "a screen as text")
+    text = out("shop", "files", "w 'screen.txt enter", size="200x20")
+    tap.ok("nothing is written over" in text, "an existing file is not written over", text)
+    text = out("shop", "files", "w", options=["-readonly"])
+    tap.ok("not with -readonly" in text, "-readonly writes nothing", text)
+
+
+def check_verify():
+    text = out("damaged", "verify", "v")
+    tap.ok("NOT everything can be restored" in text and "bad_file" in text.replace("-", "_")
+           and "hole" in text, "verify lists what it finds", text)
+    text = out("shop", "verify", "V")
+    tap.ok("✓ everything can be restored, and the newest point was" in text, "and restores", text)
+    text = out("damaged", "verify", "v W 'found.json enter", size="100x30")
+    with open(os.path.join(work, "found.json")) as f:
+        found = json.load(f)
+    tap.ok(len(found) >= 2 and all(f["finding"] and f["text"] for f in found),
+           "findings as JSON", found)
+
+
+def check_many():
+    """100,000 files: read, filtered and put in order within the time of a few screens."""
+    folder = os.path.join(work, "many", "ltx", "0")
+    os.makedirs(folder)
+    for n in range(1, 100001):
+        os.close(os.open(os.path.join(folder, "%016x-%016x.ltx" % (n, n)),
+                         os.O_CREAT | os.O_WRONLY))
+    text = out("many", "files", "o o o O / 1869 end")
+    tap.ok("file 18 of 18 shown" in text and "▸ L0     0000000000001869" in text,
+           "100,000 files are filtered and put in order", text)
+    shutil.rmtree(os.path.join(work, "many"))
+
+
+def check_errors():
+    r = once("shop", "nosuch")
+    tap.ok(r.returncode == 1 and b"no view nosuch" in r.stderr, "an unknown view is refused", r)
+    r = once("snap-ps512.v051.ltx", "timeline")
+    tap.ok(r.returncode == 1 and b"only of a replica" in r.stderr,
+           "an LTX file has no timeline", r)
+    r = once("shop", "files", size="80")
+    tap.ok(r.returncode == 1 and b"invalid size" in r.stderr, "a size is COLSxROWS", r)
+    r = tui("shop")
+    tap.ok(r.returncode == 1 and b"hint: for scripts: litestream-tui -once" in r.stderr,
+           "no terminal is an error with a hint", r)
+    r = tui("nosuch")
+    tap.ok(r.returncode == 1 and b"nosuch" in r.stderr, "what is not there is an error", r)
+    tap.equal(once("shop", "levels", "Q").stdout, b"", "Q quits")
+    tap.equal(once("shop", "levels", "q").stdout, b"", "q quits the first view")
+    tap.equal(once("shop", "help", "/ ctrl-c").stdout, b"", "ctrl-c quits even while typing")
+
+
+def check_keys():
+    """Every key of the table was pressed above."""
+    left = sorted((known | singles) - pressed)
+    tap.equal(left, [], "each key of the help was pressed by some test")
+
+
+def table_of_keys():
+    text = tui("-once", "help", "-size", "140x150", os.path.join(work, "empty")).stdout.decode()
+    keys = set()
+    for line in text.splitlines()[2:]:
+        if line[1:2] == " " and line[2:3].strip():
+            keys.update(line[2:20].split() if len(line) > 20 else [])
+    return keys
+
+
+make_sources()
+keys = table_of_keys()
+known = {k for k in keys if len(k) > 1} | {"bs", "ctrl-u"}
+singles = {k for k in keys if len(k) == 1}
+tap.ok(len(keys) > 50, "help lists the keys", keys)
+for name in sorted(os.listdir(SCREENS)):
+    check_screen(name)
+check_restore()
+check_same_as_program()
+check_files()
+check_verify()
+check_many()
+check_errors()
+check_keys()
+tap.done()

@@ -12,10 +12,46 @@
 
 #include <cmocka.h>
 
+/* Rows are numbers; their text is the number in decimal, their order by it or by its last digit. */
+static size_t asked;
+
+static bool match(void *arg, size_t row, const char *text) {
+    char buf[32];
+    (void)arg;
+    asked++;
+    (void)snprintf(buf, sizeof(buf), "%zu", row);
+    return strstr(buf, text) != NULL;
+}
+
+static int compare(void *arg, size_t a, size_t b, int column) {
+    (void)arg;
+    size_t x = column == 1 ? a : a % 10, y = column == 1 ? b : b % 10;
+    return (x > y) - (x < y);
+}
+
+static const list_rows rows = {.match = match, .compare = compare};
+
+static list make(size_t n, size_t height) {
+    list l = {0};
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(list_rows_changed(&l, n, &rows, &err), LS_OK);
+    list_resize(&l, height);
+    return l;
+}
+
+static void filter(list *l, const char *text) {
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(list_set_filter(l, text, &rows, &err), LS_OK);
+}
+
+static void order(list *l, int column, bool reverse) {
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(list_set_order(l, column, reverse, &rows, &err), LS_OK);
+}
+
 static void selection_stays_on_screen(void **state) {
     (void)state;
-    list l = {0};
-    list_resize(&l, 100, 10);
+    list l = make(100, 10);
     list_move(&l, 9);
     assert_int_equal(l.top, 0);
     list_move(&l, 1);
@@ -37,19 +73,86 @@ static void selection_stays_on_screen(void **state) {
 
 static void shrinking_keeps_the_selection_inside(void **state) {
     (void)state;
-    list l = {0};
-    list_resize(&l, 100, 10);
+    list l = make(100, 10);
+    ls_err err = LS_ERR_INIT;
     list_last(&l);
-    list_resize(&l, 20, 5);
+    assert_int_equal(list_rows_changed(&l, 20, &rows, &err), LS_OK);
+    list_resize(&l, 5);
     assert_int_equal(l.cursor, 19);
     assert_int_equal(l.top, 15);
-    list_resize(&l, 0, 5);
+    assert_int_equal(list_rows_changed(&l, 0, &rows, &err), LS_OK);
     assert_int_equal(l.cursor, 0);
     assert_int_equal(l.top, 0);
     list_move(&l, 3);
     assert_int_equal(l.cursor, 0);
-    list_resize(&l, 7, 0);
+    list_resize(&l, 0);
     assert_int_equal(l.height, 1);
+}
+
+static void a_filter_keeps_the_selected_row(void **state) {
+    (void)state;
+    list l = make(1000, 10);
+    list_move(&l, 123);
+    filter(&l, "12");
+    assert_int_equal(l.n, 20);
+    assert_int_equal(list_row(&l, l.cursor), 123);
+    filter(&l, "127");
+    assert_int_equal(l.n, 1);
+    assert_int_equal(list_row(&l, l.cursor), 127);
+    filter(&l, "nothing");
+    assert_int_equal(l.n, 0);
+    assert_int_equal(l.cursor, 0);
+    list_move(&l, 1);
+    assert_int_equal(l.cursor, 0);
+    filter(&l, "");
+    assert_int_equal(l.n, 1000);
+    assert_null(l.shown);
+    filter(&l, "!1");
+    assert_int_equal(l.n, 729);
+    filter(&l, "!");
+    assert_int_equal(l.n, 1000);
+    list_done(&l);
+}
+
+static void a_longer_filter_asks_only_what_is_shown(void **state) {
+    (void)state;
+    list l = make(100000, 40);
+    asked = 0;
+    filter(&l, "99");
+    assert_int_equal(asked, 100000);
+    size_t n = l.n;
+    asked = 0;
+    filter(&l, "991");
+    assert_int_equal(asked, n);
+    asked = 0;
+    filter(&l, "99");
+    assert_int_equal(asked, 100000);
+    assert_int_equal(l.n, n);
+    list_done(&l);
+}
+
+static void order_is_stable_and_keeps_the_selected_row(void **state) {
+    (void)state;
+    list l = make(30, 5);
+    list_move(&l, 7);
+    order(&l, 2, false);
+    assert_int_equal(list_row(&l, 0), 0);
+    assert_int_equal(list_row(&l, 1), 10);
+    assert_int_equal(list_row(&l, 3), 1);
+    assert_int_equal(list_row(&l, l.cursor), 7);
+    order(&l, 2, true);
+    assert_int_equal(list_row(&l, 0), 9);
+    assert_int_equal(list_row(&l, 1), 19);
+    order(&l, 1, true);
+    filter(&l, "2");
+    assert_int_equal(list_row(&l, 0), 29);
+    assert_int_equal(list_row(&l, l.n - 1), 2);
+    assert_true(list_select(&l, 12));
+    assert_false(list_select(&l, 13));
+    order(&l, 0, false);
+    filter(&l, "");
+    assert_int_equal(list_row(&l, l.cursor), 12);
+    list_done(&l);
 }
 
 static char *printed(const canvas *c) {
@@ -74,23 +177,67 @@ static void text_from_outside_is_made_safe(void **state) {
     assert_int_equal(canvas_put(&c, 0, 8, 10, PLAIN, "wide\xe6\x97\xa5"), 2);
     assert_int_equal(canvas_put(&c, 1, 7, 3, PLAIN, "12\xe6\x97\xa5"), 2);
     assert_int_equal(canvas_put(&c, 7, 0, 3, PLAIN, "no such row"), 0);
+    canvas_mark(&c, 1, 8, 50, ALERT);
+    canvas_mark(&c, -1, -5, 50, ALERT);
+    assert_int_equal(c.cells[19].how, ALERT);
+    canvas_done(&c);
+}
+
+static void ascii_stands_for_everything(void **state) {
+    (void)state;
+    canvas c = {.ascii = true};
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(canvas_reset(&c, 3, 12, &err), LS_OK);
+    canvas_put(&c, 0, 0, 12, PLAIN, "▸├─┤✓✗\xe6\x97\xa5é");
+    assert_int_equal(canvas_wrap(&c, 1, 0, 6, 2, PLAIN, "one two three"), 2);
+    char *text = printed(&c);
+    assert_string_equal(text, ">|-|+x??\none\ntwo\n");
+    free(text);
     canvas_done(&c);
 }
 
 static void every_request_has_keys_and_help(void **state) {
     (void)state;
     for (request r = REQ_NONE + 1; r < REQ_COUNT; r++) {
-        assert_true(request_table[r].keys[0] != '\0');
-        assert_true(request_table[r].help[0] != '\0');
-        char keys[64], *save = NULL;
-        (void)snprintf(keys, sizeof(keys), "%s", request_table[r].keys);
-        for (char *k = strtok_r(keys, " ", &save); k != NULL; k = strtok_r(NULL, " ", &save)) {
-            assert_int_equal(request_of_key(k), r);
+        const request_info *info = &request_table[r];
+        assert_true(info->keys[0] != '\0' && info->help[0] != '\0' && info->name[0] != '\0');
+        for (view_id v = 0; v < VIEW_COUNT; v++) {
+            char keys[64], *save = NULL;
+            (void)snprintf(keys, sizeof(keys), "%s", info->keys);
+            for (char *k = strtok_r(keys, " ", &save); k != NULL; k = strtok_r(NULL, " ", &save)) {
+                /* Bound once in each view where it works: no request hides another. */
+                if (request_works(r, v)) {
+                    assert_int_equal(request_of_key(v, k), r);
+                }
+                assert_true(strlen(k) == 1 || request_key_known(k));
+            }
         }
     }
-    assert_int_equal(request_of_key("Z"), REQ_NONE);
-    assert_int_equal(request_of_key(""), REQ_NONE);
-    assert_int_equal(request_of_key("ent"), REQ_NONE);
+    assert_int_equal(request_of_key(VIEW_FILES, "Z"), REQ_NONE);
+    assert_int_equal(request_of_key(VIEW_FILES, ""), REQ_NONE);
+    assert_int_equal(request_of_key(VIEW_FILES, "ent"), REQ_NONE);
+    assert_int_equal(request_of_key(VIEW_FILES, "t"), REQ_NONE);
+    assert_int_equal(request_of_key(VIEW_TIMELINE, "t"), REQ_AXIS);
+    assert_false(request_key_known("billing"));
+}
+
+static void names_find_requests(void **state) {
+    (void)state;
+    for (view_id v = 0; v < VIEW_COUNT; v++) {
+        assert_int_equal(view_of_name(view_table[v].name), v);
+        for (request r = REQ_NONE + 1; r < REQ_COUNT; r++) {
+            if (request_works(r, v)) {
+                assert_int_equal(request_of_name(v, request_table[r].name), r);
+            }
+        }
+    }
+    assert_int_equal(view_of_name("nosuch"), VIEW_COUNT);
+    assert_int_equal(request_of_name(VIEW_FILES, "nosuch"), REQ_NONE);
+    assert_int_equal(request_of_name(VIEW_FILES, "axis"), REQ_AXIS);
+    assert_string_equal(request_complete(VIEW_FILES, "wri", 0), "write-text");
+    assert_string_equal(request_complete(VIEW_FILES, "wri", 1), "write-json");
+    assert_null(request_complete(VIEW_FILES, "wri", 2));
+    assert_null(request_complete(VIEW_FILES, "axis", 0));
 }
 
 int main(void) {
@@ -98,8 +245,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(selection_stays_on_screen),
         cmocka_unit_test(shrinking_keeps_the_selection_inside),
+        cmocka_unit_test(a_filter_keeps_the_selected_row),
+        cmocka_unit_test(a_longer_filter_asks_only_what_is_shown),
+        cmocka_unit_test(order_is_stable_and_keeps_the_selected_row),
         cmocka_unit_test(text_from_outside_is_made_safe),
+        cmocka_unit_test(ascii_stands_for_everything),
         cmocka_unit_test(every_request_has_keys_and_help),
+        cmocka_unit_test(names_find_requests),
     };
     return cmocka_run_group_tests_name("tui", tests, NULL, NULL);
 }

@@ -1,0 +1,62 @@
+/* The options of litestream-tui. */
+#include "tui/tui.h"
+
+#include <stddef.h>
+
+static const ls_option options[] = {
+    {.name = "ascii",
+     .type = LS_OPT_BOOL,
+     .field = offsetof(tui_args, ascii),
+     .help = "Draw with ASCII characters alone. So it is anyway where the locale is not UTF-8, and "
+             "on a terminal whose type begins with vt."},
+    {.name = "readonly",
+     .type = LS_OPT_BOOL,
+     .field = offsetof(tui_args, readonly),
+     .help = "Refuse everything that writes a file: restoring, and saving what is shown."},
+    {.name = "once",
+     .type = LS_OPT_STRING,
+     .field = offsetof(tui_args, once),
+     .arg = "VIEW",
+     .help = "Print one screen as text and exit. VIEW is levels, timeline, files, points, verify, "
+             "pages (of the first file), page (its first page), restore or help."},
+    {.name = "size",
+     .type = LS_OPT_STRING,
+     .field = offsetof(tui_args, size),
+     .arg = "COLSxROWS",
+     .def = "80x24",
+     .help = "Size of that screen."},
+    {.name = "keys",
+     .type = LS_OPT_STRING,
+     .field = offsetof(tui_args, keys),
+     .arg = "KEYS",
+     .help = "Keys to press before it is printed: words of the help view, separated by blanks; "
+             "other words, and those behind ', are typed. What runs in the background is waited "
+             "for after each."},
+    {.name = NULL}};
+
+static const char *const usage[] = {"[arguments] PATH", "[arguments] REPLICA_URL", NULL};
+
+static const char *const examples[] = {
+    "litestream-tui /backups/app", "litestream-tui -once timeline -size 120x24 file:///backups/app",
+    "litestream-tui /tmp/0000000000000001-0000000000000001.ltx", NULL};
+
+const ls_command tui_command = {
+    .name = "",
+    .summary = "looks into replicas and LTX files, and restores",
+    .usage = usage,
+    .about = "Shows what a replica (its folder or URL) holds: its levels, a timeline of files and "
+             "restore points, every file with its pages, each page decoded and compared with its "
+             "version before; verifies all of it, and restores to any restore point. Of an LTX "
+             "file, or a folder of them, it shows files and pages.\n\n"
+             "The bottom line shows the keys that work; ? shows all of them. Nothing of the "
+             "replica is ever changed.",
+    .options = options,
+    .examples = examples,
+    .args_size = sizeof(tui_args),
+};
+
+static const ls_command *const commands[] = {&tui_command, NULL};
+
+const ls_program tui_program = {.name = "litestream-tui",
+                                .about = "looks into replicas and LTX files, and restores",
+                                .commands = commands};

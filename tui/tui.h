@@ -1,0 +1,15 @@
+/* The options of litestream-tui as a table, for the program and its manual page. */
+#ifndef LS_TUI_TUI_H
+#define LS_TUI_TUI_H
+
+#include "cmd/options.h"
+
+typedef struct tui_args {
+    const char *once, *size, *keys;
+    bool ascii, readonly;
+} tui_args;
+
+extern const ls_command tui_command;
+extern const ls_program tui_program;
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * Files and restore points from left to right, by TXID or by time, a lane for each level. The
+ * cursor is a restore point; the files of its plan are bright, and gaps have a lane of their own.
+ */
+#include "tui/view.h"
+
+#include "tui/axis.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LANE 7 /* columns of the lanes' names */
+
+typedef struct timeline_view {
+    view base;
+    snapshot *snap;
+    axis axis;
+    bool by_time;
+    size_t point; /* the cursor, of snap->points */
+    ls_plan plan; /* to there */
+    ls_err plan_err;
+} timeline_view;
+
+static double value_of(const timeline_view *t, const ls_point *p) {
+    return t->by_time ? (double)p->created_ms : (double)p->txid;
+}
+
+static double cursor_value(const timeline_view *t) {
+    return t->snap->n_points > 0 ? value_of(t, &t->snap->points[t->point]) : t->axis.from;
+}
+
+/* ---- the model ---- */
+
+static void make_axis(timeline_view *t) {
+    const snapshot *s = t->snap;
+    double from = 0, to = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const ls_ltx_info *f = &s->files[i];
+        double low = t->by_time ? (double)f->created_ms : (double)f->min_txid;
+        double high = t->by_time ? (double)f->created_ms : (double)f->max_txid;
+        from = i == 0 || low < from ? low : from;
+        to = i == 0 || high > to ? high : to;
+    }
+    t->axis = axis_all(from, to);
+}
+
+static void move_to(timeline_view *t, size_t point) {
+    const snapshot *s = t->snap;
+    ls_plan_done(&t->plan);
+    t->plan = (ls_plan){0};
+    ls_err_clear(&t->plan_err);
+    if (s->n_points == 0) {
+        t->point = 0;
+        return;
+    }
+    t->point = point < s->n_points ? point : s->n_points - 1;
+    (void)!snapshot_plan(s, s->points[t->point].txid, LS_NO_TIMESTAMP, &t->plan, &t->plan_err);
+    axis_show(&t->axis, cursor_value(t));
+}
+
+static void snapshot_came(view *v) {
+    timeline_view *t = (timeline_view *)v;
+    bool first = t->snap == NULL;
+    ls_txid was = first || t->snap->n_points == 0 ? 0 : t->snap->points[t->point].txid;
+    snapshot_unref(t->snap);
+    t->snap = snapshot_ref(v->app->snap);
+    make_axis(t);
+    size_t at = was != 0 ? snapshot_point_at_txid(t->snap, was) : t->snap->n_points;
+    move_to(t, at);
+}
+
+/* The first point whose value is not less, for jumps by columns. */
+static size_t point_at(const timeline_view *t, double value) {
+    size_t i = 0;
+    while (i + 1 < t->snap->n_points && value_of(t, &t->snap->points[i]) < value) {
+        i++;
+    }
+    return i;
+}
+
+static void jump(timeline_view *t, int direction) {
+    double quarter = (t->axis.to - t->axis.from) / 4;
+    size_t at = point_at(t, cursor_value(t) + direction * quarter);
+    if (direction > 0 && at <= t->point) {
+        at = t->point + 1;
+    } else if (direction < 0 && at >= t->point) {
+        at = t->point > 0 ? t->point - 1 : 0;
+    }
+    move_to(t, at);
+}
+
+/* ---- drawing ---- */
+
+/* Where a file begins in time: where the one before it in its level ended. */
+static double begin_of(const timeline_view *t, size_t i) {
+    const ls_ltx_info *f = &t->snap->files[i];
+    if (!t->by_time) {
+        return (double)f->min_txid;
+    }
+    const ls_ltx_info *before = i > t->snap->first[f->level] ? f - 1 : NULL;
+    bool joined = before != NULL && before->max_txid + 1 == f->min_txid;
+    return (double)(joined ? before->created_ms : f->created_ms);
+}
+
+/* A snapshot holds one moment; other files a stretch of TXIDs. */
+static void draw_file(const timeline_view *t, canvas *c, int row, size_t i, bool planned) {
+    const ls_ltx_info *f = &t->snap->files[i];
+    int width = c->cols - LANE - 1;
+    double end = t->by_time ? (double)f->created_ms : (double)f->max_txid;
+    double begin = f->level == LS_LTX_LEVEL_SNAPSHOT ? end : begin_of(t, i);
+    int a = axis_column(&t->axis, begin, width), b = axis_column(&t->axis, end, width);
+    bool off_left = a < 0, off_right = b >= width;
+    if (b < 0 || a >= width) {
+        return;
+    }
+    a = off_left ? 0 : a;
+    b = off_right ? width - 1 : b;
+    meaning how = planned ? BRIGHT : DIM;
+    for (int col = a; col <= b; col++) {
+        const char *mark = planned ? "#" : a == b ? "|" : "─";
+        if (b - a > 1 && col == a && !off_left) {
+            mark = "├";
+        } else if (b - a > 1 && col == b && !off_right) {
+            mark = "┤";
+        } else if (b - a == 1 && !planned) {
+            mark = "|";
+        }
+        canvas_put(c, row, LANE + col, 1, how, mark);
+    }
+}
+
+static void draw_lane(const timeline_view *t, canvas *c, int row, int level) {
+    const snapshot *s = t->snap;
+    canvas_putf(c, row, 1, LANE - 1, PLAIN, "%s", level_name(level));
+    for (size_t i = s->first[level]; i < s->first[level + 1]; i++) {
+        draw_file(t, c, row, i, false);
+    }
+    for (size_t i = 0; i < t->plan.n; i++) {
+        size_t at = snapshot_find(s, &t->plan.files[i]);
+        if (at < s->n && s->files[at].level == level) {
+            draw_file(t, c, row, at, true);
+        }
+    }
+}
+
+/* Gaps are TXIDs; on an axis of time they are between the moments around them. */
+static void draw_gaps(const timeline_view *t, canvas *c, int row) {
+    const snapshot *s = t->snap;
+    int width = c->cols - LANE - 1;
+    canvas_put(c, row, 1, LANE - 1, ALERT, "gap");
+    for (size_t i = 0; i < s->windows.n_gaps; i++) {
+        const ls_points_gap *g = &s->windows.gaps[i];
+        double from = (double)g->from, to = (double)g->to;
+        if (t->by_time) {
+            size_t before = snapshot_point_at_txid(s, g->from);
+            size_t behind = snapshot_point_at_txid(s, g->to);
+            behind = behind == s->n_points ? 0 : behind + 1;
+            from = before < s->n_points ? (double)s->points[before].created_ms : t->axis.all_from;
+            to = behind < s->n_points ? (double)s->points[behind].created_ms : t->axis.all_to;
+        }
+        int a = axis_column(&t->axis, from, width), b = axis_column(&t->axis, to, width);
+        for (int col = a < 0 ? 0 : a; col <= b && col < width; col++) {
+            canvas_put(c, row, LANE + col, 1, ALERT, "✗");
+        }
+    }
+}
+
+static void draw_ticks(const timeline_view *t, canvas *c) {
+    int width = c->cols - LANE - 1;
+    canvas_put(c, 1, 1, LANE - 1, DIM, t->by_time ? "time" : "TXID");
+    for (int col = 0; col + 12 <= width; col += 14) {
+        char text[32];
+        double value = axis_value(&t->axis, col, width);
+        if (t->by_time) {
+            (void)ls_time_format((int64_t)value, false, text, sizeof(text));
+            (void)memmove(text, text + 11, 8);
+            text[8] = '\0';
+        } else {
+            (void)snprintf(text, sizeof(text), "%" PRIx64, (uint64_t)value);
+        }
+        canvas_putf(c, 1, LANE + col, 13, DIM, "%s", text);
+    }
+}
+
+static void draw_strip(const timeline_view *t, canvas *c) {
+    const snapshot *s = t->snap;
+    const ls_point *p = &s->points[t->point];
+    char when[32], size[32], next[64] = "the newest", plan[400];
+    int row = c->rows - 5;
+    if (t->point + 1 < s->n_points) {
+        int64_t to_next = s->points[t->point + 1].created_ms - p->created_ms;
+        (void)snprintf(next, sizeof(next), "the next point is %" PRId64 " ms later", to_next);
+    }
+    canvas_putf(c, row, 0, c->cols, PLAIN, " TXID %016" PRIx64 "   %s   point %zu of %zu, %s",
+                p->txid, ls_time_format(p->created_ms, true, when, sizeof(when)), t->point + 1,
+                s->n_points, next);
+    if (t->plan_err.code != LS_OK) {
+        canvas_putf(c, row + 1, 0, c->cols, ALERT, " no plan: %s", t->plan_err.msg);
+        return;
+    }
+    canvas_putf(c, row + 1, 0, c->cols, PLAIN, " restore from here: %zu files, %s to read",
+                t->plan.n, ls_bytes_format(t->plan.bytes, size, sizeof(size)));
+    plan_format(&t->plan, plan, sizeof(plan));
+    canvas_putf(c, row + 2, 0, c->cols, DIM, " %s", plan);
+    if (s->windows.n_gaps > 0) {
+        const ls_points_gap *g = &s->windows.gaps[0];
+        canvas_putf(c, row + 3, 0, c->cols, ALERT,
+                    " ✗ %zu gap%s: TXID %" PRIx64 " to %" PRIx64 " cannot be restored",
+                    s->windows.n_gaps, s->windows.n_gaps > 1 ? "s, the first" : "", g->from, g->to);
+    }
+}
+
+static void draw(view *v, canvas *c) {
+    const timeline_view *t = (const timeline_view *)v;
+    if (view_draw_missing(v, c)) {
+        return;
+    }
+    const snapshot *s = t->snap;
+    if (s->n == 0) {
+        canvas_put(c, 2, 2, c->cols - 3, PLAIN, "There is no LTX file here.");
+        return;
+    }
+    draw_ticks(t, c);
+    int row = 2, strip = c->rows - 5;
+    for (int level = SNAPSHOT_LEVELS - 1; level >= 0; level--) {
+        if (s->first[level + 1] > s->first[level] && row < strip - 2) {
+            draw_lane(t, c, row++, level);
+        }
+    }
+    if (s->windows.n_gaps > 0 && row < strip - 1) {
+        draw_gaps(t, c, row++);
+    }
+    if (s->n_points == 0) {
+        canvas_putf(c, strip, 0, c->cols, ALERT, " ✗ nothing can be restored: %s",
+                    s->points_err.code != LS_OK ? s->points_err.msg : "no chain of files");
+        return;
+    }
+    int col = axis_column(&t->axis, cursor_value(t), c->cols - LANE - 1);
+    canvas_put(c, row, LANE + col, 1, BRIGHT, "▲");
+    for (int i = 0; i < c->cols; i++) {
+        canvas_put(c, strip - 1, i, 1, DIM, "─");
+    }
+    draw_strip(t, c);
+}
+
+/* ---- requests ---- */
+
+static void go_to(view *v, const char *text) {
+    timeline_view *t = (timeline_view *)v;
+    const snapshot *s = t->snap;
+    app *a = v->app;
+    ls_txid txid;
+    int64_t ms;
+    ls_err err = LS_ERR_INIT;
+    size_t at = s->n_points;
+    if (*text == '\0') {
+        return;
+    }
+    if (short_txid(text, &txid)) {
+        at = snapshot_point_at_txid(s, txid);
+    } else if (ls_time_parse(text, &ms, &err) == LS_OK) {
+        at = snapshot_point_at_time(s, ms);
+    } else {
+        (void)ls_fail(&a->err, LS_EINVALID, "%s is neither a TXID nor a time", text);
+        (void)ls_hint(&a->err, "13c, or 2006-01-02T15:04:05Z");
+        return;
+    }
+    if (at == s->n_points) {
+        (void)ls_fail(&a->err, LS_ENOBACKUP, "nothing as old as %s can be restored", text);
+        (void)ls_hint(&a->err, "home goes to the oldest point");
+        return;
+    }
+    move_to(t, at);
+}
+
+static void zoom(timeline_view *t, request r) {
+    double least = t->by_time ? 10 : 2;
+    if (r == REQ_ZOOM_ALL) {
+        make_axis(t);
+    } else {
+        axis_zoom(&t->axis, r == REQ_ZOOM_IN ? 0.5 : 2, cursor_value(t), least);
+    }
+}
+
+static bool move(timeline_view *t, request r) {
+    size_t last = t->snap->n_points > 0 ? t->snap->n_points - 1 : 0;
+    switch (r) {
+    case REQ_LEFT:
+        move_to(t, t->point > 0 ? t->point - 1 : 0);
+        return true;
+    case REQ_RIGHT:
+        move_to(t, t->point < last ? t->point + 1 : last);
+        return true;
+    case REQ_FAR_LEFT:
+    case REQ_FAR_RIGHT:
+        jump(t, r == REQ_FAR_LEFT ? -1 : 1);
+        return true;
+    case REQ_OLDEST:
+    case REQ_NEWEST:
+        move_to(t, r == REQ_OLDEST ? 0 : last);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take(view *v, request r) {
+    timeline_view *t = (timeline_view *)v;
+    if (t->snap == NULL) {
+        return false;
+    }
+    switch (r) {
+    case REQ_ZOOM_IN:
+    case REQ_ZOOM_OUT:
+    case REQ_ZOOM_ALL:
+        zoom(t, r);
+        return true;
+    case REQ_AXIS:
+        t->by_time = !t->by_time;
+        make_axis(t);
+        return true;
+    case REQ_GOTO:
+        prompt_open(v->app, "go to TXID or time: ", "", go_to);
+        return true;
+    case REQ_RESTORE:
+        if (t->snap->n_points > 0) {
+            const ls_point *p = &t->snap->points[t->point];
+            view_restore_open(v->app, p->txid, p->created_ms);
+        }
+        return true;
+    default:
+        return move(t, r);
+    }
+}
+
+static bool copied(view *v, char *buf, size_t size) {
+    const timeline_view *t = (const timeline_view *)v;
+    if (t->snap == NULL || t->snap->n_points == 0) {
+        return false;
+    }
+    (void)snprintf(buf, size, "%016" PRIx64, t->snap->points[t->point].txid);
+    return true;
+}
+
+static void done(view *v) {
+    timeline_view *t = (timeline_view *)v;
+    ls_plan_done(&t->plan);
+    snapshot_unref(t->snap);
+    free(t);
+}
+
+static const view_ops ops = {.id = VIEW_TIMELINE,
+                             .draw = draw,
+                             .request = take,
+                             .snapshot = snapshot_came,
+                             .copied = copied,
+                             .free = done};
+
+view *view_timeline_new(void) {
+    timeline_view *t = calloc(1, sizeof(*t));
+    if (t == NULL) {
+        return NULL;
+    }
+    t->base.ops = &ops;
+    return &t->base;
+}
