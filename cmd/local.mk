@@ -22,7 +22,8 @@ litestream_LDFLAGS = $(AM_LDFLAGS) -static
 
 # Writes manual pages and shell completion from the tables of both programs, at build time.
 noinst_PROGRAMS += cmd/mkdoc
-cmd_mkdoc_SOURCES = cmd/mkdoc.c cmd/mkdoc.h cmd/mkdoc_complete.c cmd/mkdoc_man.c cmd/mkdoc_yml.c \
+cmd_mkdoc_SOURCES = cmd/mkdoc.c cmd/mkdoc.h cmd/mkdoc_complete.c cmd/mkdoc_man.c cmd/mkdoc_tui.c \
+	cmd/mkdoc_yml.c tui/request.c tui/request.h tui/tui.c tui/tui.h \
 	$(LS_CMD_LITESTREAM) $(LS_CMD_LTX) $(LS_CMD_COMMON)
 cmd_mkdoc_LDADD = $(LS_LIBS)
 cmd_mkdoc_LDFLAGS = $(AM_LDFLAGS) -static

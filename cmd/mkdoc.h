@@ -19,10 +19,14 @@ void ls_mdoc_text(const char *text);
 /* ".Ar value" and the like; words that mdoc would take for macros are escaped. */
 void ls_mdoc_macro(const char *macro, const char *arg);
 
+/* An option as an item of a list. */
+void ls_mdoc_option(const ls_option *o);
+
 /* A literal example, line by line. */
 void ls_mdoc_example(const char *const *lines);
 
 void ls_man_program(const ls_program *program); /* NAME(1) */
+void ls_man_tui(void);                          /* litestream-tui(1) */
 void ls_man_config(void);                       /* litestream.yml(5) */
 
 void ls_complete_bash(const ls_program *program);

@@ -92,7 +92,7 @@ void ls_mdoc_example(const char *const *lines) {
     fputs(".Ed\n", stdout);
 }
 
-static void print_option(const ls_option *o) {
+void ls_mdoc_option(const ls_option *o) {
     printf(".It Fl ");
     put_word(o->name, strlen(o->name), false);
     if (o->arg != NULL)
@@ -133,7 +133,7 @@ static void print_command(const ls_program *program, const ls_command *command) 
         return;
     fputs(".Bl -tag -width Ds\n", stdout);
     for (const ls_option *o = command->options; o->name != NULL; o++)
-        print_option(o);
+        ls_mdoc_option(o);
     fputs(".El\n", stdout);
 }
 

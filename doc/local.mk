@@ -1,5 +1,5 @@
 dist_doc_DATA += doc/architecture.md doc/capture.md doc/formats.md doc/differences.md \
-	doc/operations.md doc/performance.md doc/follow.md
+	doc/operations.md doc/performance.md doc/follow.md doc/tui.md
 
 # Manual pages and shell completion, from the programs' tables.
 LS_MAKE_DOC = $(AM_V_GEN)$(MKDIR_P) $(@D) && cmd/mkdoc$(EXEEXT)
@@ -7,6 +7,8 @@ doc/litestream.1: cmd/mkdoc$(EXEEXT)
 	$(LS_MAKE_DOC) man litestream >$@.tmp && mv $@.tmp $@
 doc/ltx.1: cmd/mkdoc$(EXEEXT)
 	$(LS_MAKE_DOC) man ltx >$@.tmp && mv $@.tmp $@
+doc/litestream-tui.1: cmd/mkdoc$(EXEEXT)
+	$(LS_MAKE_DOC) man litestream-tui >$@.tmp && mv $@.tmp $@
 doc/litestream.yml.5: cmd/mkdoc$(EXEEXT)
 	$(LS_MAKE_DOC) man litestream.yml >$@.tmp && mv $@.tmp $@
 doc/bash/litestream: cmd/mkdoc$(EXEEXT)
@@ -22,7 +24,7 @@ doc/fish/litestream.fish: cmd/mkdoc$(EXEEXT)
 doc/fish/ltx.fish: cmd/mkdoc$(EXEEXT)
 	$(LS_MAKE_DOC) fish ltx >$@.tmp && mv $@.tmp $@
 
-man_MANS += doc/litestream.1 doc/ltx.1 doc/litestream.yml.5
+man_MANS += doc/litestream.1 doc/litestream-tui.1 doc/ltx.1 doc/litestream.yml.5
 bashcompdir = $(datadir)/bash-completion/completions
 bashcomp_DATA = doc/bash/litestream doc/bash/ltx
 zshcompdir = $(datadir)/zsh/site-functions

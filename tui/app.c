@@ -342,6 +342,8 @@ void app_key(app *a, const char *key) {
         a->quit = true;
     } else if (a->prompt.open) {
         prompt_key(a, key);
+    } else if (strcmp(key, "esc") == 0 && app_view(a)->below == NULL) {
+        app_say(a, "this is the first view; q quits");
     } else {
         app_request(a, request_of_key(app_view(a)->ops->id, key));
     }

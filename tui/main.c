@@ -135,8 +135,11 @@ static int timeout_of(app *a) {
 }
 
 static void take_input(app *a) {
-    for (term_input in = term_input_next(); in.what != TERM_NOTHING && !a->quit;
-         in = term_input_next()) {
+    while (!a->quit && !a->suspend) {
+        term_input in = term_input_next();
+        if (in.what == TERM_NOTHING) {
+            break;
+        }
         if (in.what == TERM_KEY) {
             app_key(a, in.key);
         } else if (in.what == TERM_WHEEL) {

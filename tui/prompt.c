@@ -54,7 +54,9 @@ static void typed(app *a) {
 static void leave(app *a) {
     a->prompt.open = false;
     if (a->prompt.changed != NULL) {
-        a->prompt.changed(app_view(a), a->prompt.before);
+        view *v = app_view(a);
+        a->prompt.changed(v, a->prompt.before);
+        (void)list_select(&v->list, a->prompt.row);
     }
 }
 
@@ -90,6 +92,7 @@ void app_filter(app *a) {
     view *v = app_view(a);
     prompt *p = prompt_open(a, "/", v->list.filter, filter_changed);
     p->changed = filter_changed;
+    p->row = v->list.n > 0 ? list_row(&v->list, v->list.cursor) : 0;
     (void)snprintf(p->before, sizeof(p->before), "%s", v->list.filter);
 }
 

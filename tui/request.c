@@ -11,7 +11,7 @@ const request_info request_table[REQ_COUNT] = {
 };
 
 const view_info view_table[VIEW_COUNT] = {
-#define X(id, n, t) [id] = {.name = n, .title = t},
+#define X(id, n, t, a) [id] = {.name = n, .title = t, .about = a},
     VIEWS(X)
 #undef X
 };

@@ -8,20 +8,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* view, name (as -once and ':' take it), title */
+/* view, name (as -once and ':' take it), title, what it shows */
 #define VIEWS(X)                                                                                   \
-    X(VIEW_LEVELS, "levels", "Levels")                                                             \
-    X(VIEW_TIMELINE, "timeline", "Timeline")                                                       \
-    X(VIEW_FILES, "files", "Files")                                                                \
-    X(VIEW_POINTS, "points", "Restore points")                                                     \
-    X(VIEW_VERIFY, "verify", "Verify")                                                             \
-    X(VIEW_PAGES, "pages", "Pages")                                                                \
-    X(VIEW_PAGE, "page", "Page")                                                                   \
-    X(VIEW_RESTORE, "restore", "Restore")                                                          \
-    X(VIEW_HELP, "help", "Help")
+    X(VIEW_LEVELS, "levels", "Levels",                                                             \
+      "What each level of the replica holds: files, bytes, TXIDs, times, and whether there are "   \
+      "gaps.")                                                                                     \
+    X(VIEW_TIMELINE, "timeline", "Timeline",                                                       \
+      "Files and restore points from left to right, a lane for each level. The cursor is a "       \
+      "restore point; the files of its plan are drawn with #.")                                    \
+    X(VIEW_FILES, "files", "Files", "Every LTX file; enter opens one.")                            \
+    X(VIEW_POINTS, "points", "Restore points",                                                     \
+      "To which moments can be restored, as windows of one granularity, and the gaps between "     \
+      "them.")                                                                                     \
+    X(VIEW_VERIFY, "verify", "Verify", "Whether everything can be restored, and what was found.")  \
+    X(VIEW_PAGES, "pages", "Pages",                                                                \
+      "One LTX file: header, trailer, pages, and whether it verifies.")                            \
+    X(VIEW_PAGE, "page", "Page",                                                                   \
+      "One page: its bytes, what SQLite sees in them, and what changed since its version before.") \
+    X(VIEW_RESTORE, "restore", "Restore",                                                          \
+      "Restoring to a point: the choices, the plan, the command line that does the same, then "    \
+      "how far it is.")                                                                            \
+    X(VIEW_HELP, "help", "Help", "Every key.")
 
 typedef enum view_id {
-#define X(id, name, title) id,
+#define X(id, name, title, about) id,
     VIEWS(X)
 #undef X
         VIEW_COUNT
@@ -106,7 +116,7 @@ typedef enum view_id {
       "type a request by its name; tab completes it")                                              \
     X(REQ_HELP, "help", "? F1", "? help", IN_ALL & ~IN(HELP), false, "show all keys")              \
     X(REQ_BACK, "back", "q esc", "q back", IN_ALL, false,                                          \
-      "back out one step; out of the first view: quit")                                            \
+      "back out one step; q also out of the first view: quit")                                     \
     X(REQ_REDRAW, "redraw", "ctrl-l", "", IN_ALL, false, "draw the whole screen again")            \
     X(REQ_SUSPEND, "suspend", "ctrl-z", "", IN_ALL, false, "back to the shell; fg returns")        \
     X(REQ_QUIT, "quit", "Q ctrl-c", "", IN_ALL, false, "quit at once")
@@ -127,7 +137,7 @@ typedef struct request_info {
 extern const request_info request_table[REQ_COUNT];
 
 typedef struct view_info {
-    const char *name, *title;
+    const char *name, *title, *about;
 } view_info;
 
 extern const view_info view_table[VIEW_COUNT];

@@ -62,6 +62,7 @@ typedef struct prompt {
     void (*changed)(view *v, const char *text); /* as it is typed. NULL: nothing */
     void (*done)(view *v, const char *text);
     char before[LIST_FILTER_MAX]; /* of a filter, for escape */
+    size_t row;                   /* the same: the row that was selected */
     bool complete;                /* names of requests, by tab */
     size_t tabs;                  /* how often tab was pressed */
     char stem[PROMPT_MAX];        /* what was typed before the first tab */

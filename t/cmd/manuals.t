@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap
 
-PAGES = ["litestream.1", "ltx.1", "litestream.yml.5"]
+PAGES = ["litestream.1", "litestream-tui.1", "ltx.1", "litestream.yml.5"]
 
 
 def built(name):
@@ -32,6 +32,9 @@ r = tap.run(os.path.join(tap.BUILD, "litestream"), "restore", "-help")
 flags = re.findall(r"^\t-([a-z-]+)", r.stdout.decode(), re.M)
 tap.ok(len(flags) > 10 and all(re.search(r"^\.It Fl %s\b" % f, man, re.M) for f in flags),
        "the manual has every option of restore", flags)
+tui = tap.read(built("litestream-tui.1")).decode()
+tap.ok(tui.count(".It Ic ") > 40 and all(".It Fl " + f in tui for f in ["once", "size", "keys"]),
+       "the manual of the inspector has keys and options", tui[:500])
 yml = tap.read(built("litestream.yml.5")).decode()
 tap.ok(all(".It Cm %s " % k in yml for k in
            ["dbs", "path", "sync-interval", "secret-access-key", "l0-retention", "webdav-url"]),

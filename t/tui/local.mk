@@ -15,5 +15,5 @@ check_PROGRAMS += t/tui/btree_walk
 t_tui_btree_walk_SOURCES = t/tui/btree_walk.c tui/btree.c tui/btree.h tui/btree_bytes.h \
 	tui/btree_record.c
 
-TAP_TESTS += t/tui/btree.t t/tui/screens.t
-EXTRA_DIST += t/tui/btree.t t/tui/screens.t t/tui/screens
+TAP_TESTS += t/tui/btree.t t/tui/screens.t t/tui/terminal.t t/tui/tour.t
+EXTRA_DIST += t/tui/btree.t t/tui/screens.t t/tui/screens t/tui/terminal.t t/tui/tour.t
