@@ -3,6 +3,7 @@
 #define NCURSES_WIDECHAR 1
 #include "tui/term.h"
 
+#include "engine/base/clock.h"
 #include "tui/words.h"
 
 #include <curses.h>
@@ -14,6 +15,10 @@
 #include <string.h>
 #include <term.h>
 #include <unistd.h>
+
+/* A press, or where press and release came at once, what curses makes of them. */
+#define CLICKS (BUTTON1_PRESSED | BUTTON1_CLICKED)
+#define DOUBLE_CLICK_NS (400 * 1000000LL)
 
 static bool active;
 static volatile sig_atomic_t told_to_end;
@@ -97,9 +102,7 @@ ls_code term_init(ls_err *err) {
     (void)nodelay(stdscr, TRUE);
     (void)set_escdelay(25);
     (void)curs_set(0);
-    (void)mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED |
-                        BUTTON5_PRESSED,
-                    NULL);
+    (void)mousemask(CLICKS | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
     (void)mouseinterval(0);
     init_colours();
     return LS_OK;
@@ -174,6 +177,17 @@ static term_input key_of(const char *name) {
     return in;
 }
 
+/* Waiting for a second press to tell a click from a double click would hold up the first. */
+static bool is_second(const MEVENT *m) {
+    static int64_t last_ns;
+    static int last_row = -1;
+    int64_t now = ls_mono_ns(&ls_clock_system);
+    bool second = m->y == last_row && now - last_ns < DOUBLE_CLICK_NS;
+    last_ns = now;
+    last_row = second ? -1 : m->y;
+    return second;
+}
+
 static term_input mouse_input(void) {
     MEVENT m;
     if (getmouse(&m) != OK) {
@@ -183,7 +197,7 @@ static term_input mouse_input(void) {
     if ((m.bstate & BUTTON4_PRESSED) != 0 || (m.bstate & BUTTON5_PRESSED) != 0) {
         in.what = TERM_WHEEL;
         in.wheel = (m.bstate & BUTTON4_PRESSED) != 0 ? -1 : 1;
-    } else if ((m.bstate & BUTTON1_DOUBLE_CLICKED) != 0) {
+    } else if ((m.bstate & BUTTON1_DOUBLE_CLICKED) != 0 || is_second(&m)) {
         in.what = TERM_DOUBLE;
     }
     return in;
