@@ -44,7 +44,9 @@
     X(LS_EGAP, "gap", "list what is there with: litestream ltx -level all")                        \
     X(LS_EDIVERGED, "diverged", "two writers may share this replica; give each its own path")      \
     X(LS_ESQLITE, "sqlite", "")                                                                    \
-    X(LS_EUNSUPPORTED, "unsupported", "")
+    X(LS_EUNSUPPORTED, "unsupported", "")                                                          \
+    X(LS_ETIMEDOUT, "timed_out", "try again, or allow more time")                                  \
+    X(LS_EREMOTE, "remote", "")
 
 typedef enum ls_code {
 #define LS_X(code, name, hint) code,

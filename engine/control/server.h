@@ -22,8 +22,8 @@ typedef struct ls_control_opts {
     const char *socket_path;  /* NULL: no control socket */
     unsigned socket_mode;     /* 0600 */
     const char *metrics_addr; /* "host:port" or ":port" (loopback and others); NULL: none */
-    const ls_config *config;  /* what a registered database inherits; outlives the server */
-    const ls_log *log;        /* may be NULL */
+    unsigned timeout_s;       /* of silence, after which a client is let go; 0: 15 */
+    const ls_log *log;        /* may be NULL; outlives the server */
 } ls_control_opts;
 
 /* Starts what opts ask for. Errors as in spec cli-config 4: "socket path exists but is not a

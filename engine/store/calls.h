@@ -5,7 +5,8 @@
  * for the answer; reads answer from what the loop knows and never touch a store or a database file.
  * A call that needs work (sync, stop, a snapshot) becomes jobs like any other, and its answer comes
  * when they have ended or its time is up: the work then goes on. After the last syncs have begun,
- * and before ls_store_run, every call is LS_ENOTREADY.
+ * and before ls_store_run, every call is LS_ENOTREADY; calls that wait then return so too, at the
+ * latest when ls_store_run does. The store is freed after the last caller has returned.
  */
 #ifndef LS_STORE_CALLS_H
 #define LS_STORE_CALLS_H
@@ -45,6 +46,32 @@ typedef struct ls_error_state {
     int64_t since_ms, last_ms;
 } ls_error_state;
 
+/* Jobs of a database by lane; at most one of each runs. */
+typedef struct ls_work_state {
+    const char *what; /* "capture", "checkpoint"; "compare", "upload"; "compact", "snapshot",
+                         "retain", ...; NULL: none runs */
+    int64_t since_ms; /* when it began */
+} ls_work_state;
+
+typedef enum ls_checkpoint_mode {
+    LS_CHECKPOINT_PASSIVE,
+    LS_CHECKPOINT_RESTART,
+    LS_CHECKPOINT_TRUNCATE,
+    LS_CHECKPOINT_MODES
+} ls_checkpoint_mode;
+
+/* How often since the start, how many of them failed, and how long they took. */
+typedef struct ls_count {
+    uint64_t done, failed; /* done: with the failed ones */
+    int64_t ns;
+} ls_count;
+
+/* Level-0 files on the replica, as the last run of retention found them. */
+typedef struct ls_l0_state {
+    bool any; /* false: it has not run yet */
+    uint64_t eligible, not_compacted, too_recent;
+} ls_l0_state;
+
 /* A copy; ls_db_state_done frees what it owns. Times are ms since 1970, -1: never. */
 typedef struct ls_db_state {
     char *path, *replica_type, *replica_url, *meta_path;
@@ -60,13 +87,59 @@ typedef struct ls_db_state {
     ls_level_state levels[LS_LTX_LEVEL_MAX + 1]; /* as of the last listing that a job made */
     int64_t levels_ms;                           /* of that listing; -1: none yet */
     uint64_t captured_bytes;                     /* of log, since the start */
-    uint64_t requests[8];                        /* by ls_storage operation, since the start */
+    ls_count captures, checkpoints[LS_CHECKPOINT_MODES];
+    uint64_t compaction_verify_errors; /* since the start */
+    ls_l0_state l0;
+    bool disk_full;                       /* capture waits for space */
+    ls_work_state capture, upload, maint; /* what runs now */
 } ls_db_state;
 void ls_db_state_done(ls_db_state *state);
 
 /* All databases in the order of the configuration, then of registration. */
 LS_MUST ls_code ls_store_states(ls_store *store, ls_db_state **states, size_t *n, ls_err *err);
 void ls_store_states_free(ls_db_state *states, size_t n);
+
+/* Requests to stores since the start, by type of store and operation. */
+typedef enum ls_store_op {
+    LS_OP_PUT,
+    LS_OP_GET,
+    LS_OP_LIST,
+    LS_OP_DELETE,
+    LS_OP_COPY,
+    LS_OPS,
+} ls_store_op;
+const char *ls_store_op_name(ls_store_op op); /* "PUT", "GET", "LIST", "DELETE", "COPY" */
+
+/* Upper ends of the classes of duration, ms: 10 50 100 500 1000 5000 10000 30000 60000. */
+#define LS_OP_BUCKETS 9
+#define LS_ERROR_CODES (LS_EREMOTE + 1)
+
+typedef struct ls_op_total {
+    const char *replica_type; /* "file", "s3", ...; static */
+    ls_store_op op;
+    uint64_t count, bytes;
+    int64_t ns;
+    uint64_t within[LS_OP_BUCKETS];  /* took at most as long as the class says */
+    uint64_t failed[LS_ERROR_CODES]; /* by ls_code */
+} ls_op_total;
+
+#define LS_OP_TOTALS_MAX (8 * LS_OPS)
+
+typedef enum ls_queue { LS_QUEUE_LOCAL, LS_QUEUE_REMOTE, LS_QUEUE_MAINT, LS_QUEUES } ls_queue;
+const char *ls_queue_name(ls_queue queue); /* "local", "remote", "maint" */
+
+typedef struct ls_totals {
+    ls_op_total ops[LS_OP_TOTALS_MAX]; /* only those that were used */
+    size_t n_ops;
+    size_t queued[LS_QUEUES], running[LS_QUEUES]; /* jobs now */
+    uint64_t calls;                               /* of this header, answered since the start */
+} ls_totals;
+LS_MUST ls_code ls_store_totals(ls_store *store, ls_totals *totals, ls_err *err);
+
+/* Opens the store of one database anew, by its configuration, for a job of the caller's own that
+ * reads or verifies; nothing is contacted. ls_storage_free by the caller. LS_ENOTFOUND. */
+LS_MUST ls_code ls_store_storage(ls_store *store, const char *path, ls_storage **storage,
+                                 ls_err *err);
 
 /* One, by its absolute path. LS_ENOTFOUND "database not found: PATH". */
 LS_MUST ls_code ls_store_state(ls_store *store, const char *path, ls_db_state *state, ls_err *err);

@@ -120,7 +120,8 @@ static void codes_have_names(void **state) {
     assert_string_equal(ls_code_name(LS_OK), "ok");
     assert_string_equal(ls_code_name(LS_EFULL), "disk_full");
     assert_string_equal(ls_code_name(LS_EUNSUPPORTED), "unsupported");
-    assert_string_equal(ls_code_name((ls_code)(LS_EUNSUPPORTED + 1)), "unknown");
+    assert_string_equal(ls_code_name(LS_EREMOTE), "remote");
+    assert_string_equal(ls_code_name((ls_code)(LS_EREMOTE + 1)), "unknown");
     assert_string_equal(ls_code_name((ls_code)-1), "unknown");
     ls_err err = {.code = (ls_code)1000};
     assert_string_equal(ls_err_hint(&err), "");
