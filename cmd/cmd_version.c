@@ -1,7 +1,10 @@
 /* litestream version: the release, and the SQLite that is linked. */
 #include "cmd/litestream.h"
 
+#include <curl/curlver.h>
+#include <jansson.h>
 #include <lz4.h>
+#include <microhttpd.h>
 #include <stddef.h>
 #include <uv.h>
 #include <yaml.h>
@@ -23,6 +26,9 @@ static void print_verbose(void) {
     printf("libuv %s\n", uv_version_string());
     printf("lz4 %s\n", LZ4_versionString());
     printf("libyaml %s\n", yaml_get_version_string());
+    printf("libmicrohttpd %s\n", MHD_get_version());
+    printf("libcurl %s\n", LIBCURL_VERSION);
+    printf("jansson %s\n", JANSSON_VERSION);
     printf("stores: file\n");
     printf("not part of this version yet: s3 gs abs oss sftp nats webdav\n");
 }

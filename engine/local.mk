@@ -11,3 +11,4 @@ include engine/replica/local.mk
 include engine/restore/local.mk
 include engine/config/local.mk
 include engine/store/local.mk
+include engine/control/local.mk

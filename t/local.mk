@@ -8,6 +8,7 @@ include t/engine/replica/local.mk
 include t/engine/restore/local.mk
 include t/engine/config/local.mk
 include t/engine/store/local.mk
+include t/engine/control/local.mk
 include t/engine/faults/local.mk
 include t/backends/local.mk
 include t/cmd/local.mk
