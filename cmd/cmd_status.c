@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #define SIZE_TEXT 32
+#define DAEMON_TIMEOUT_NS (2 * LS_SEC)
 
 typedef struct status_args {
     ls_config_args config;
@@ -20,6 +21,7 @@ typedef struct db_status {
     char txid[LS_TXID_SIZE];
     char wal[SIZE_TEXT];
     ls_last_verify verified; /* any false: not known */
+    const json_t *live;      /* what a running daemon says of it; NULL: nothing */
 } db_status;
 
 static ls_code wal_size(const ls_db_config *db, char text[SIZE_TEXT], ls_err *err) {
@@ -112,6 +114,53 @@ static void print_verified(ls_json *j, const ls_last_verify *v) {
     ls_json_object_end(j);
 }
 
+/* ---- what a running daemon adds ---- */
+
+/* A daemon that is not there or does not answer at once adds nothing, and is no error. */
+static json_t *ask_daemon(const ls_config *config) {
+    const char *path = config->socket_path == NULL ? LS_SOCKET_DEFAULT_PATH : config->socket_path;
+    ls_err ignored = LS_ERR_INIT;
+    ls_client *client = NULL;
+    json_t *answer = NULL;
+
+    if (!config->socket_enabled || ls_client_new(path, &client, &ignored) != LS_OK)
+        return NULL;
+    ls_code rc =
+        ls_client_call(client, "GET", "/databases", NULL, DAEMON_TIMEOUT_NS, &answer, &ignored);
+    ls_client_free(client);
+    if (rc == LS_OK)
+        return answer;
+    json_decref(answer);
+    return NULL;
+}
+
+static void add_live(db_status *list, size_t n, const json_t *answer) {
+    const json_t *db;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "databases"), i, db) {
+        const char *path = json_string_value(json_object_get(db, "path"));
+        for (size_t k = 0; path != NULL && k < n; k++) {
+            if (strcmp(list[k].name, path) == 0)
+                list[k].live = db;
+        }
+    }
+}
+
+static void print_live(ls_json *j, const json_t *live) {
+    static const char *const keys[] = {"status", "replica_txid", "last_sync_at"};
+
+    if (live == NULL) {
+        ls_json_str(j, "daemon", NULL);
+        return;
+    }
+    ls_json_object(j, "daemon");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        ls_json_str(j, keys[i], json_string_value(json_object_get(live, keys[i])));
+    ls_json_int(j, "lag_ms", json_integer_value(json_object_get(live, "lag_ms")));
+    ls_json_object_end(j);
+}
+
 static void print_json(const db_status *list, size_t n) {
     ls_json j;
 
@@ -124,6 +173,7 @@ static void print_json(const db_status *list, size_t n) {
         ls_json_str(&j, "local_txid", list[i].txid);
         ls_json_str(&j, "wal_size", list[i].wal);
         print_verified(&j, &list[i].verified);
+        print_live(&j, list[i].live);
         ls_json_object_end(&j);
     }
     ls_json_array_end(&j);
@@ -138,10 +188,13 @@ static ls_code show(const ls_config *config, const char *filter, bool json, ls_e
     if (list == NULL)
         return ls_fail(err, LS_ENOMEM, "out of memory");
     ls_code rc = collect(config, filter, list, &n, err);
+    json_t *answer = rc == LS_OK && json ? ask_daemon(config) : NULL;
+    add_live(list, n, answer);
     if (rc == LS_OK && json)
         print_json(list, n);
     else if (rc == LS_OK)
         rc = print_text(list, n, err);
+    json_decref(answer);
     free(list);
     return rc;
 }
@@ -182,9 +235,10 @@ static const ls_option options[] = {
      .type = LS_OPT_BOOL,
      .field = offsetof(status_args, json),
      .help =
-         "Prints JSON: an array of {database, status, local_txid, wal_size, last_verify}; "
-         "last_verify is null or what litestream verify found last: {at, ok, full, txid, files, "
-         "findings}."},
+         "Prints JSON: an array of {database, status, local_txid, wal_size, last_verify, "
+         "daemon}; last_verify is null or what litestream verify found last: {at, ok, full, txid, "
+         "files, findings}; daemon is null or what a running daemon says whose socket the "
+         "configuration names: {status, replica_txid, last_sync_at, lag_ms}."},
     {0},
 };
 
@@ -194,7 +248,8 @@ const ls_command ls_cmd_status = {
     .usage = (const char *const[]){"[options] [DB_PATH]", NULL},
     .about = "The status command shows for each database in the configuration, or for one, whether "
              "it is there, the newest transaction captured on this machine, and the size of its "
-             "WAL. It contacts neither a daemon nor a replica.\n\n"
+             "WAL. It contacts no replica, and a "
+             "daemon only for -json.\n\n"
              "The status is one of: ok; not initialized (nothing captured yet); no database (the "
              "file is missing); error (local state cannot be read).",
     .options = options,

@@ -33,6 +33,7 @@ void ls_config_init(ls_config *c) {
         .retention_enabled = true,
         .l0_retention = 5 * 60 * LS_SEC,
         .l0_retention_check_interval = 15 * LS_SEC,
+        .socket_mode = 0600,
     };
 }
 
@@ -51,6 +52,8 @@ void ls_config_done(ls_config *c) {
     free(c->dbs);
     free(c->exec);
     free(c->log_level_text);
+    free(c->socket_path);
+    free(c->addr);
     *c = (ls_config){0};
 }
 
@@ -208,6 +211,16 @@ static void take_maintenance(const ls_raw_top *top, ls_config *c) {
         c->validation_interval = 0;
 }
 
+static ls_code make_control(maker *m, ls_config *c) {
+    const ls_raw_top *top = m->top;
+
+    c->socket_enabled = top->socket_enabled.set && top->socket_enabled.num != 0;
+    if (top->socket_mode.set && top->socket_mode.num != 0)
+        c->socket_mode = (unsigned)top->socket_mode.num & 07777;
+    ls_code rc = copy_path(m, &top->socket_path, &c->socket_path);
+    return rc == LS_OK ? copy_text(m, &top->addr, &c->addr) : rc;
+}
+
 static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
     maker m = {.top = top, .err = err};
 
@@ -223,6 +236,8 @@ static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
     ls_code rc = copy_text(&m, &top->exec, &c->exec);
     if (rc == LS_OK)
         rc = copy_text(&m, &top->log_level, &c->log_level_text);
+    if (rc == LS_OK)
+        rc = make_control(&m, c);
     return rc == LS_OK ? make_dbs(&m, c) : rc;
 }
 

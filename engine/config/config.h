@@ -10,6 +10,7 @@
 #include "engine/db/db.h"
 
 #define LS_CONFIG_DEFAULT_PATH "/etc/litestream.yml"
+#define LS_SOCKET_DEFAULT_PATH "/var/run/litestream.sock"
 #define LS_CONFIG_MAX_BYTES (16u << 20)
 
 typedef struct ls_replica_config {
@@ -56,6 +57,10 @@ typedef struct ls_config {
     int64_t l0_retention_check_interval; /* ns; 15 s */
     bool verify_compaction;
     int64_t validation_interval; /* ns; 0: off */
+    bool socket_enabled;
+    char *socket_path;    /* absolute; NULL: LS_SOCKET_DEFAULT_PATH */
+    unsigned socket_mode; /* 0600 */
+    char *addr;           /* of metrics; NULL: none */
     char *exec;
     char *log_level_text;                   /* as written; NULL: not */
     const char *later[LS_CONFIG_LATER_MAX]; /* keys in use that this version passes over; static */

@@ -40,7 +40,8 @@ const ls_key ls_keys[] = {
     MAP(TOP, "validation", VALIDATION, NO, "Checks of what is on the replica."),
     MAP(TOP, "retention", RETENTION, NO, "Deletion of what newer files cover."),
     MAP(TOP, "socket", SOCKET, NO, "Control socket."),
-    KEY(TOP, "addr", STRING, TOP(addr), "", "Address to serve metrics on, as host:port."),
+    KEY(TOP, "addr", STRING, TOP(addr), "",
+        "Address to serve metrics, healthz and readyz on, as host:port."),
     KEY(TOP, "mcp-addr", STRING, TOP(mcp_addr), "",
         "Address to serve the Model Context Protocol on."),
     KEY(TOP, "l0-retention", DURATION, TOP(l0_retention), "5m",
@@ -68,8 +69,8 @@ const ls_key ls_keys[] = {
 
     KEY(SOCKET, "enabled", BOOL, TOP(socket_enabled), "false",
         "Whether there is a control socket."),
-    KEY(SOCKET, "path", STRING, NO, "/var/run/litestream.sock", "Where it is."),
-    {LS_IN_SOCKET, "permissions", LS_KEY_MODE, NO, 0, "0600",
+    KEY(SOCKET, "path", STRING, TOP(socket_path), "/var/run/litestream.sock", "Where it is."),
+    {LS_IN_SOCKET, "permissions", LS_KEY_MODE, TOP(socket_mode), 0, "0600",
      "Its mode, in octal with a leading 0.", false},
 
     KEY(SNAPSHOT, "interval", DURATION, TOP(snapshot_interval), "24h", "Pause between snapshots."),

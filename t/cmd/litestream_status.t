@@ -30,7 +30,7 @@ want = "".join("%s%s\n" % (x.ljust(w), y) for x, y in [
 success(litestream("status", "-config", c), want, "status of all")
 r = litestream("status", "-config", c, "-json", a)
 tap.equal(as_json(r), [{"database": a, "status": "ok", "local_txid": "0000000000000003",
-                        "wal_size": "25 kB", "last_verify": None}], "status of one as JSON")
+                        "wal_size": "25 kB", "last_verify": None, "daemon": None}], "status of one as JSON")
 r = litestream("status", "-config", c, "b.db", cwd=d)
 tap.ok(r.rc == 0 and r.out.splitlines()[1].startswith(b + "  not initialized"),
        "status by a relative path", r)

@@ -22,6 +22,10 @@ LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestr
 TAP_TESTS += $(LITESTREAM_TAP)
 EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 
+CONTROL_TAP = t/cmd/control_forms.t
+TAP_TESTS += $(CONTROL_TAP)
+EXTRA_DIST += $(CONTROL_TAP)
+
 FOLLOW_TAP = t/cmd/follow.t t/cmd/progress.t
 TAP_TESTS += $(FOLLOW_TAP)
 EXTRA_DIST += $(FOLLOW_TAP)

@@ -57,7 +57,7 @@ def complete(*words):
     return r.stdout.decode().split()
 
 
-tap.equal(complete("re"), ["replicate", "reset", "restore", "restore-points"], "bash completes commands")
+tap.equal(complete("re"), ["register", "replicate", "reset", "restore", "restore-points"], "bash completes commands")
 tap.equal(complete("restore", "-t"), ["-txid", "-timestamp"], "bash completes options")
-tap.equal(complete("sync", "-"), [], "none of commands that are not there yet")
+tap.equal(complete("sync", "-w"), ["-wait"], "bash completes options of sync")
 tap.done()

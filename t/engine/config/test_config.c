@@ -706,6 +706,20 @@ static void test_add(void **state) {
     assert_string_equal(config.dbs[1].path, "/c");
 }
 
+static void test_control(void **state) {
+    (void)state;
+    ok("socket: {enabled: true, path: /run/x//s, permissions: 0660}\naddr: ':9090'\n");
+    assert_true(config.socket_enabled);
+    assert_string_equal(config.socket_path, "/run/x/s");
+    assert_int_equal(config.socket_mode, 0660);
+    assert_string_equal(config.addr, ":9090");
+    ok("socket: {enabled: false, permissions: 0}\naddr: ''\n");
+    assert_false(config.socket_enabled);
+    assert_null(config.socket_path);
+    assert_int_equal(config.socket_mode, 0600);
+    assert_null(config.addr);
+}
+
 static void test_later(void **state) {
     (void)state;
     ok("addr: ':9090'\nmcp-addr: ':1'\nsocket: {enabled: true}\nheartbeat-url: http://x\n"
@@ -770,29 +784,18 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_value),
-        cmocka_unit_test(test_inheritance),
-        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_every_type),
-        cmocka_unit_test(test_type_errors),
-        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_validation),
-        cmocka_unit_test(test_syntax),
-        cmocka_unit_test(test_anchors),
-        cmocka_unit_test(test_duplicates),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_many_databases),
-        cmocka_unit_test(test_env),
-        cmocka_unit_test(test_env_bound),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_add),
-        cmocka_unit_test(test_later),
-        cmocka_unit_test(test_maintenance),
-        cmocka_unit_test(test_snapshot_of_databases),
+        cmocka_unit_test(test_empty),          cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_value),    cmocka_unit_test(test_inheritance),
+        cmocka_unit_test(test_every_key),      cmocka_unit_test(test_every_type),
+        cmocka_unit_test(test_type_errors),    cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_unknown_keys),   cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_syntax),         cmocka_unit_test(test_anchors),
+        cmocka_unit_test(test_duplicates),     cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_many_databases), cmocka_unit_test(test_env),
+        cmocka_unit_test(test_env_bound),      cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_load),           cmocka_unit_test(test_add),
+        cmocka_unit_test(test_control),        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_maintenance),    cmocka_unit_test(test_snapshot_of_databases),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -16,3 +16,9 @@ t_engine_control_test_client_SOURCES = t/engine/control/test_client.c $(LS_CONTR
 t_engine_control_test_client_LDADD = $(LS_TEST_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) -lpthread
 t_engine_control_test_client_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_control_test_client_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+# The same as a process, for tests of commands.
+check_PROGRAMS += t/engine/control/fake_daemon
+t_engine_control_fake_daemon_SOURCES = t/engine/control/fake_daemon.c $(LS_CONTROL_SERVER) \
+	t/engine/control/fake_store.c t/engine/control/fake_store.h
+t_engine_control_fake_daemon_LDADD = $(LS_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) -lpthread
+t_engine_control_fake_daemon_LDFLAGS = $(AM_LDFLAGS) -static
