@@ -6,10 +6,10 @@ else
 FUZZ_MAIN = t/fuzz/replay.c
 FUZZ_LINK = $(AM_LDFLAGS) -static
 endif
-FUZZ_TARGETS = btree config decoder header index names wal
+FUZZ_TARGETS = btree config control decoder header index names wal
 
-check_PROGRAMS += t/fuzz/fuzz_btree t/fuzz/fuzz_config t/fuzz/fuzz_decoder t/fuzz/fuzz_header \
-	t/fuzz/fuzz_index t/fuzz/fuzz_names t/fuzz/fuzz_wal
+check_PROGRAMS += t/fuzz/fuzz_btree t/fuzz/fuzz_config t/fuzz/fuzz_control t/fuzz/fuzz_decoder \
+	t/fuzz/fuzz_header t/fuzz/fuzz_index t/fuzz/fuzz_names t/fuzz/fuzz_wal
 t_fuzz_fuzz_btree_SOURCES = t/fuzz/fuzz_btree.c t/fuzz/fuzz.h tui/btree.c tui/btree_record.c \
 	$(FUZZ_MAIN)
 t_fuzz_fuzz_btree_LDADD = $(LS_LIBS)
@@ -17,6 +17,12 @@ t_fuzz_fuzz_btree_LDFLAGS = $(FUZZ_LINK)
 t_fuzz_fuzz_config_SOURCES = t/fuzz/fuzz_config.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_config_LDADD = $(LS_LIBS)
 t_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
+# The table of routes names the handlers, and they ask a store.
+t_fuzz_fuzz_control_SOURCES = t/fuzz/fuzz_control.c t/fuzz/fuzz.h $(LS_CONTROL_SERVER) \
+	t/engine/control/fake_store.c t/engine/control/fake_store.h $(FUZZ_MAIN)
+t_fuzz_fuzz_control_LDADD = $(LS_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) -lpthread
+t_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
+t_fuzz_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS)
 t_fuzz_fuzz_decoder_SOURCES = t/fuzz/fuzz_decoder.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_decoder_LDADD = $(LS_LIBS) $(LZ4_LIBS)
 t_fuzz_fuzz_decoder_LDFLAGS = $(FUZZ_LINK)

@@ -23,9 +23,10 @@ replay() {
     fi
 }
 
-echo 1..7
+echo 1..8
 replay btree 40 "$seeds/btree"
 replay config 16 "$seeds/config"
+replay control 13 "$seeds/control"
 replay decoder 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/decoder"
 replay index 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/index"
 replay wal 20 "$seeds/wal"
