@@ -37,6 +37,7 @@
 #include "engine/restore/restore.h"
 #include "engine/restore/v3.h"
 #include "engine/restore/verify.h"
+#include "engine/store/calls.h"
 #include "engine/store/store.h"
 #include "engine/wal/wal.h"
 

@@ -196,7 +196,7 @@ static void wait_for_turn(ls_entry *e, int64_t now, int64_t next) {
             ls_watch_rest(e, false);
             e->stirred = false;
             e->next_measure = now + e->config->monitor_interval;
-            ls_lane_submit(&e->local, e->store->local, measure_work, measure_done);
+            ls_lane_submit(&e->local, e->store->local, LS_WORK_MEASURE, measure_work, measure_done);
             return;
         }
         next = e->next_measure;
@@ -220,7 +220,7 @@ static void start_capture(ls_entry *e) {
     e->dirty = e->stirred = false;
     e->look = e->fresh;
     e->capture_start = now;
-    ls_lane_submit(&e->local, e->store->local, capture_work, capture_done);
+    ls_lane_submit(&e->local, e->store->local, LS_WORK_CAPTURE, capture_work, capture_done);
 }
 
 /* ---- Comparison and upload ---- */
@@ -312,11 +312,12 @@ static bool has_upload(const ls_entry *e) {
 static void start_upload(ls_entry *e, int64_t now) {
     ls_txid local = ls_db_txid(e->db), there = ls_replica_txid(e->replica);
     bool cut = local - there > LS_STORE_UPLOAD_BATCH;
+    e->upload_all = !cut;
     e->upto = cut ? there + LS_STORE_UPLOAD_BATCH : local;
     e->next_remote = cut ? now : now + e->config->replica.sync_interval;
     e->from = there;
     ls_maint_uploading(e, e->upto);
-    ls_lane_submit(&e->remote, e->store->remote, upload_work, upload_done);
+    ls_lane_submit(&e->remote, e->store->remote, LS_WORK_UPLOAD, upload_work, upload_done);
 }
 
 static void pump_remote(ls_entry *e) {
@@ -337,7 +338,7 @@ static void pump_remote(ls_entry *e) {
     if (checked) {
         start_upload(e, now);
     } else {
-        ls_lane_submit(&e->remote, e->store->remote, probe_work, probe_done);
+        ls_lane_submit(&e->remote, e->store->remote, LS_WORK_COMPARE, probe_work, probe_done);
     }
 }
 
@@ -347,7 +348,7 @@ static void pump_local(ls_entry *e) {
     }
     bool resolve = ls_replica_probed(e->replica) && !ls_replica_checked(e->replica);
     if (resolve && !e->remote.busy) {
-        ls_lane_submit(&e->local, e->store->local, check_work, check_done);
+        ls_lane_submit(&e->local, e->store->local, LS_WORK_COMPARE, check_work, check_done);
     } else if (ls_maint_wants_local(e)) {
         ls_maint_start_local(e);
     } else if (e->dirty && !e->hold) {
@@ -358,6 +359,8 @@ static void pump_local(ls_entry *e) {
 void ls_entry_pump(ls_entry *e) {
     if (e->store->stopping) {
         ls_final_pump(e);
+    } else if (e->halt != LS_HALT_NONE) {
+        ls_halt_pump(e);
     } else if (e->monitored) {
         pump_local(e);
         pump_remote(e);
@@ -409,9 +412,10 @@ static void remind_diverged(ls_entry *e) {
 }
 
 void ls_entry_safety(ls_entry *e) {
-    if (!e->monitored) {
+    if (!e->monitored || e->halt != LS_HALT_NONE) {
         return;
     }
+    ls_seen_safety(e);
     if (e->unnoticed && e->notices == 0 && !e->polling) {
         e->deaf = true;
         ls_entry_polling(e, true);
@@ -443,24 +447,15 @@ static ls_code open_db(ls_entry *e, ls_err *err) {
     return ls_db_new(&opts, &e->db, err);
 }
 
-ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, ls_err *err) {
-    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer, &e->poll_timer,
-                            &e->commit_timer,  &e->remote_timer,     &e->maint.timer};
-    e->store = store;
-    e->config = config;
-    e->monitored = config->monitor_interval > 0;
-    e->local.entry = e->remote.entry = e->maint.lane.entry = e;
-    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
-        (void)uv_timer_init(&store->loop, timers[i]);
-        timers[i]->data = e;
-    }
+/* The objects of a database that nobody has looked at yet. */
+static ls_code open_all(ls_entry *e, ls_err *err) {
     ls_storage *storage = NULL;
     ls_code rc = open_db(e, err);
     if (rc == LS_OK) {
-        rc = ls_config_storage(config, &storage, err);
+        rc = ls_config_storage(e->config, &storage, err);
     }
     if (rc == LS_OK) {
-        rc = ls_replica_new(e->db, storage, store->log, &e->replica, err);
+        rc = ls_replica_new(e->db, storage, e->store->log, &e->replica, err);
     }
     if (rc == LS_OK) {
         rc = ls_maint_init(e, err);
@@ -472,6 +467,48 @@ ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, 
     e->fresh = local == 0;
     e->wants_store = local > 0;
     return rc;
+}
+
+ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, ls_err *err) {
+    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer, &e->poll_timer,
+                            &e->commit_timer,  &e->remote_timer,     &e->maint.timer};
+    e->store = store;
+    e->config = config;
+    e->monitored = config->monitor_interval > 0;
+    e->local.entry = e->remote.entry = e->maint.lane.entry = e;
+    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+        (void)uv_timer_init(&store->loop, timers[i]);
+        timers[i]->data = e;
+    }
+    ls_seen_init(e);
+    return open_all(e, err);
+}
+
+ls_code ls_entry_renew(ls_entry *e, ls_db **old, ls_err *err) {
+    ls_db *db = e->db;
+    ls_replica *replica = e->replica;
+    ls_maint_objects maint = ls_maint_take(e);
+    e->db = NULL;
+    e->replica = NULL;
+    ls_code rc = open_all(e, err);
+    if (rc != LS_OK) {
+        ls_maint_done(e);
+        ls_replica_free(e->replica);
+        ls_db_free(e->db);
+        e->db = db;
+        e->replica = replica;
+        ls_maint_put(e, maint);
+        return rc;
+    }
+    ls_maint_objects_free(maint);
+    ls_replica_free(replica);
+    *old = db;
+    e->hold = e->looked = e->overdue = e->stirred = e->diverged = false;
+    e->next_capture = e->next_look = e->next_measure = e->next_remote = 0;
+    e->empty_wait = e->commit_wait = 0;
+    e->result = (ls_db_sync_result){0};
+    e->capture_trouble = e->remote_trouble = (ls_trouble){0};
+    return LS_OK;
 }
 
 void ls_entry_quiet(ls_entry *e) {
@@ -498,5 +535,7 @@ void ls_entry_done(ls_entry *e) {
     ls_maint_done(e);
     ls_replica_free(e->replica);
     ls_db_free(e->db);
+    ls_db_free(e->old_db);
+    ls_seen_done(e);
     free(e->wal);
 }

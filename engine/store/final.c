@@ -144,7 +144,7 @@ void ls_final_pump(ls_entry *e) {
         return;
     }
     ls_maint_settle(e);
-    if (!e->monitored) {
+    if (!e->monitored || e->halt >= LS_HALT_CLOSING) {
         finish(e, LS_OK, NULL);
         return;
     }
@@ -156,7 +156,7 @@ void ls_final_pump(ls_entry *e) {
     if (now < e->final_next) {
         ls_entry_arm(&e->remote_timer, on_retry, e->final_next - now);
     } else {
-        ls_lane_submit(&e->remote, e->store->remote, final_work, final_done);
+        ls_lane_submit(&e->remote, e->store->remote, LS_WORK_LAST, final_work, final_done);
     }
 }
 
@@ -165,6 +165,7 @@ void ls_final_begin(ls_store *store) {
         return;
     }
     store->stopping = true;
+    ls_calls_close(store);
     store->unfinished = store->n;
     int64_t now = ls_store_now();
     store->deadline = now + store->config->shutdown_sync_timeout;

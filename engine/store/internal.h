@@ -14,7 +14,8 @@
 #include "engine/base/text.h"
 #include "engine/db/snapshot.h"
 #include "engine/replica/guard.h"
-#include "engine/store/store.h"
+#include "engine/replica/retain.h"
+#include "engine/store/calls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,6 +48,21 @@
 
 typedef struct ls_entry ls_entry;
 typedef struct ls_folder ls_folder;
+typedef struct ls_call ls_call;
+
+/* What a job does. */
+typedef enum ls_work {
+    LS_WORK_CAPTURE,
+    LS_WORK_MEASURE,
+    LS_WORK_COMPARE,
+    LS_WORK_UPLOAD,
+    LS_WORK_LAST, /* compares, captures and uploads all */
+    LS_WORK_CLOSE,
+    LS_WORK_COMPACT,
+    LS_WORK_SNAPSHOT,
+    LS_WORK_RETAIN,
+    LS_WORK_VALIDATE,
+} ls_work;
 
 /* A place where one job of a database runs at a time. */
 typedef struct ls_lane {
@@ -56,6 +72,9 @@ typedef struct ls_lane {
     void (*done)(ls_entry *e, struct ls_lane *lane); /* loop */
     struct ls_lane *next;                            /* in the queue of ended jobs */
     bool busy;
+    ls_work what;    /* it does, or did last */
+    uint64_t number; /* of that job, from 1 */
+    int64_t begun;   /* when that was, monotonic ns */
     ls_code rc;
     ls_err err;
 } ls_lane;
@@ -95,11 +114,13 @@ typedef enum ls_snap_state {
 
 /* What a job in the maint lane found. */
 typedef struct ls_maint_found {
-    bool early;         /* this period has its file already */
-    bool more;          /* call again at once */
-    bool wants_db;      /* a snapshot that must be read from the database */
-    bool damaged;       /* a source at the store is, and auto-recover is on */
-    ls_txid made;       /* newest TXID of the file that was made; 0: none */
+    bool early;       /* this period has its file already */
+    bool more;        /* call again at once */
+    bool wants_db;    /* a snapshot that must be read from the database */
+    bool damaged;     /* a source at the store is, and auto-recover is on */
+    ls_txid made;     /* newest TXID of the file that was made; 0: none */
+    ls_ltx_info file; /* that file */
+    ls_retain_result retained;
     int64_t recheck_ms; /* in so many ms more can be deleted; < 0: not without new files */
 } ls_maint_found;
 
@@ -122,6 +143,33 @@ typedef struct ls_maint {
     ls_err why;   /* of the two above */
     int rechecks; /* such comparisons without a success in between */
 } ls_maint;
+
+/* What is told of a database: written when its jobs end, by the loop. Times are ms since 1970,
+ * -1: never; what ends with _at is monotonic ns, 0: it is not so. */
+typedef struct ls_seen {
+    int64_t capture_ms, upload_ms, sync_ms, snapshot_ms;
+    ls_error_state capture_error, upload_error, maint_error;
+    ls_count captures;
+    ls_l0_state l0;
+    bool disk_full;
+    bool missing;
+    int64_t captured_at; /* when a capture last ended well */
+    int64_t behind_at;   /* since when the replica lacks something */
+    /* The log as the safety poll saw it last, and since when it grew without a capture. */
+    off_t polled_size;
+    struct timespec polled_time;
+    int64_t polled_at, grows_at;
+    bool stalled, behind;                  /* for too long, by the last safety poll */
+    int64_t stalled_logged, behind_logged; /* when, 0: never */
+} ls_seen;
+
+/* A stop call goes through these. */
+typedef enum ls_halt {
+    LS_HALT_NONE,
+    LS_HALT_LAST,    /* no new jobs; the last sync comes as soon as the lanes are free */
+    LS_HALT_CLOSING, /* its handles are being closed */
+    LS_HALT_STOPPED
+} ls_halt;
 
 struct ls_entry {
     ls_store *store;
@@ -157,10 +205,18 @@ struct ls_entry {
     bool wants_store;    /* there is something to upload, or to begin after */
     int64_t next_remote; /* not before */
     ls_txid from, upto;  /* of the running upload: it began behind from */
+    bool upload_all;     /* upto was all that there was */
     ls_trouble remote_trouble;
     bool diverged; /* uploads have stopped */
 
     ls_maint maint;
+
+    /* calls */
+    ls_seen seen;
+    ls_call *calls; /* that wait for its jobs */
+    ls_halt halt;
+    ls_txid halt_txid; /* of a stopped one */
+    ls_db *old_db;     /* to be closed */
 
     /* notices */
     char *wal; /* what the watch was set for */
@@ -180,6 +236,18 @@ struct ls_entry {
     int64_t final_start, final_next;
 };
 
+/* Calls of other threads, and what is kept for them. */
+typedef struct ls_calls {
+    pthread_mutex_t mutex; /* guards all of it */
+    pthread_cond_t answered, happened;
+    bool open; /* from ls_store_run to the last syncs */
+    ls_call *queue, **tail;
+    size_t waiting;
+    uint64_t answers;
+    ls_event *events; /* event number n is at n % LS_EVENTS_KEPT */
+    uint64_t n_events;
+} ls_calls;
+
 struct ls_store {
     const ls_config *config;
     const ls_log *log;
@@ -192,6 +260,7 @@ struct ls_store {
     uv_async_t wake;
     uv_timer_t safety;
     int64_t safety_interval; /* LS_STORE_SAFETY_NS but in tests */
+    int64_t stall_limit;     /* LS_STALL_NS but in tests */
     uv_signal_t sigint, sigterm, sighup;
     pthread_mutex_t mutex; /* guards ended */
     ls_lane *ended, **ended_tail;
@@ -206,6 +275,7 @@ struct ls_store {
     size_t unfinished;
     ls_cancel cancel;
     ls_cancel maint_cancel; /* maintenance is no part of the last syncs */
+    ls_calls calls;
     uint64_t random;
     ls_err first_err; /* of a last sync */
 };
@@ -216,7 +286,7 @@ int64_t ls_store_now(void); /* monotonic ns */
 int64_t ls_store_jitter(ls_store *store, int64_t ns);
 
 /* Gives a lane a job. */
-void ls_lane_submit(ls_lane *lane, ls_pool *pool, void (*work)(ls_entry *, ls_lane *),
+void ls_lane_submit(ls_lane *lane, ls_pool *pool, ls_work what, void (*work)(ls_entry *, ls_lane *),
                     void (*done)(ls_entry *, ls_lane *));
 
 /* Attributes of every record about a database. */
@@ -246,6 +316,10 @@ void ls_entry_recovered(ls_entry *e, ls_trouble *t, const char *msg);
 /* The store is another writer's as well: uploads stop. err says why. */
 void ls_entry_diverged(ls_entry *e, const ls_err *err);
 
+/* New objects of a database that is not open, in the place of what it has: *old is to be freed, in
+ * any thread. No job of it may run. After an error everything is as it was. */
+LS_MUST ls_code ls_entry_renew(ls_entry *e, ls_db **old, ls_err *err);
+
 /* A timer that fires after ns, at least 1 ms. */
 void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns);
 
@@ -260,7 +334,17 @@ bool ls_maint_wants_local(ls_entry *e);              /* the local lane is to beg
 void ls_maint_start_local(ls_entry *e);
 /* With no job in the remote lane: draws the consequences of what listings showed. */
 void ls_maint_settle(ls_entry *e);
-void ls_maint_quiet(ls_entry *e); /* nothing starts any more, what runs was told to stop */
+/* What it has made by ls_maint_init, taken away and put back; forgets what is wanted. No job of it
+ * may run. */
+typedef struct ls_maint_objects {
+    ls_storage *storage;
+    char *local_root;
+} ls_maint_objects;
+ls_maint_objects ls_maint_take(ls_entry *e);
+void ls_maint_put(ls_entry *e, ls_maint_objects objects);
+void ls_maint_objects_free(ls_maint_objects objects);
+void ls_maint_snapshot_now(ls_entry *e); /* of the database, whatever the schedule says */
+void ls_maint_quiet(ls_entry *e);        /* nothing starts any more, what runs was told to stop */
 void ls_maint_done(ls_entry *e);
 /* For one pass without a loop, after ls_entry_sync_all. */
 LS_MUST ls_code ls_maint_force_snapshot(ls_entry *e, ls_err *err);
@@ -287,5 +371,39 @@ LS_MUST ls_code ls_entry_sync_all(ls_entry *e, bool *missing, ls_err *err);
 void ls_final_begin(ls_store *store);
 void ls_final_skip(ls_store *store);
 void ls_final_pump(ls_entry *e);
+
+/* ---- calls.c: what other threads ask ---- */
+
+LS_MUST ls_code ls_calls_init(ls_store *store, ls_err *err);
+void ls_calls_open(ls_store *store);
+void ls_calls_close(ls_store *store); /* who waits, and whoever comes, is told that it is over */
+void ls_calls_done(ls_store *store);
+void ls_calls_take(ls_store *store); /* begins what was queued */
+/* A job of the lane ended, and its outcome is known to the lane's own file: before the next one
+ * starts. */
+void ls_calls_ended(ls_entry *e, const ls_lane *lane);
+
+/* LS_ENOTREADY: the loop does not run, or is about to end. */
+ls_code ls_calls_refuse(ls_err *err);
+
+/* ---- halt.c: one database stops and starts ---- */
+
+void ls_halt_begin(ls_entry *e);
+void ls_halt_end(ls_entry *e); /* of a stopped one */
+void ls_halt_pump(ls_entry *e);
+
+/* ---- seen.c: what ended jobs tell, and what does not go on ---- */
+
+void ls_seen_init(ls_entry *e);
+void ls_seen_ended(ls_entry *e, const ls_lane *lane);
+void ls_seen_safety(ls_entry *e); /* before the poll's own capture */
+void ls_seen_done(ls_entry *e);
+LS_MUST ls_code ls_seen_state(ls_entry *e, ls_db_state *state, ls_err *err); /* a copy */
+
+/* ---- events.c ---- */
+
+/* Keeps an event and wakes who waits; number, time and path are filled in. */
+void ls_event_add(const ls_entry *e, ls_event event);
+#define LS_EVENT_OF(k, lvl, ...) ((ls_event){.kind = (k), .level = (lvl), __VA_ARGS__})
 
 #endif

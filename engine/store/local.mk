@@ -1,9 +1,14 @@
-nobase_pkginclude_HEADERS += engine/store/schedule.h engine/store/store.h
+nobase_pkginclude_HEADERS += engine/store/calls.h engine/store/schedule.h engine/store/store.h
 liblitestream_la_SOURCES += \
+	engine/store/calls.c \
 	engine/store/entry.c \
+	engine/store/events.c \
 	engine/store/final.c \
+	engine/store/halt.c \
 	engine/store/internal.h \
 	engine/store/maint.c \
 	engine/store/schedule.c \
+	engine/store/seen.c \
+	engine/store/state.c \
 	engine/store/store.c \
 	engine/store/watch.c

@@ -116,6 +116,7 @@ static ls_code compact(ls_entry *e, int job, ls_err *err) {
     ls_code rc = ls_compact(m->storage, &opts, &res, err);
     if (rc == LS_OK && res.file.max_txid > 0) {
         m->found.made = res.file.max_txid;
+        m->found.file = res.file;
         m->found.more = res.more;
         ls_log_write(
             e->store->log, LS_INFO, "compaction complete",
@@ -216,6 +217,7 @@ static void snapshot_work(ls_entry *e, ls_lane *lane) {
     }
     if (lane->rc == LS_OK && made.max_txid > 0) {
         m->found.made = made.max_txid;
+        m->found.file = made;
         say_snapshot(e, &made);
     }
     m->found.wants_db = lane->rc == LS_OK && made.max_txid == 0;
@@ -240,6 +242,7 @@ static void send_work(ls_entry *e, ls_lane *lane) {
                                &e->store->maint_cancel, &made, &lane->err);
     if (lane->rc == LS_OK) {
         m->found.made = m->snap_txid;
+        m->found.file = made;
         say_snapshot(e, &made);
     }
 }
@@ -284,8 +287,8 @@ static ls_code next_expiry(ls_storage *s, int64_t retention_ms, int64_t *recheck
 /* Worker. */
 static void retain_work(ls_entry *e, ls_lane *lane) {
     const ls_retain_policy policy = policy_of(e);
-    lane->rc =
-        ls_retain_snapshots(e->maint.storage, &policy, wall_ms(), e->store->log, NULL, &lane->err);
+    lane->rc = ls_retain_snapshots(e->maint.storage, &policy, wall_ms(), e->store->log,
+                                   &e->maint.found.retained, &lane->err);
     if (lane->rc == LS_OK && policy.remote) {
         lane->rc = next_expiry(e->maint.storage, policy.snapshot_retention_ms,
                                &e->maint.found.recheck_ms, &lane->err);
@@ -316,6 +319,7 @@ static void retain_l0_work(ls_entry *e, ls_lane *lane) {
     const ls_retain_policy policy = policy_of(e);
     ls_retain_result res = {0};
     lane->rc = ls_retain_l0(e->maint.storage, &policy, wall_ms(), e->store->log, &res, &lane->err);
+    e->maint.found.retained = res;
     bool again = res.l0_too_recent > 0 || res.deleted[0] > 0;
     int64_t check = e->store->config->l0_retention_check_interval / LS_MS;
     int64_t left = again ? local_left(e, policy.l0_retention_ms) : -1;
@@ -488,12 +492,19 @@ static void send_done(ls_entry *e, ls_lane *lane) { step_done(e, lane, LS_SNAP_N
 
 /* ---- What runs next ---- */
 
+static ls_work what_work(int job) {
+    return job < LS_JOB_SNAPSHOT    ? LS_WORK_COMPACT
+           : job == LS_JOB_SNAPSHOT ? LS_WORK_SNAPSHOT
+           : job == LS_JOB_VALIDATE ? LS_WORK_VALIDATE
+                                    : LS_WORK_RETAIN;
+}
+
 static void submit(ls_entry *e, int job, void (*work)(ls_entry *, ls_lane *),
                    void (*done)(ls_entry *, ls_lane *)) {
     ls_maint *m = &e->maint;
     m->running = job;
     m->found = (ls_maint_found){.recheck_ms = -1};
-    ls_lane_submit(&m->lane, e->store->maint, work, done);
+    ls_lane_submit(&m->lane, e->store->maint, what_work(job), work, done);
 }
 
 /* What becomes wanted while it runs is for another run. */
@@ -566,7 +577,7 @@ bool ls_maint_wants_local(ls_entry *e) {
 }
 
 void ls_maint_start_local(ls_entry *e) {
-    ls_lane_submit(&e->local, e->store->local, begin_work, begin_done);
+    ls_lane_submit(&e->local, e->store->local, LS_WORK_SNAPSHOT, begin_work, begin_done);
 }
 
 /* ---- What the other lanes tell ---- */
@@ -588,6 +599,12 @@ void ls_maint_begin(ls_entry *e) {
         want(e, job, 0);
         m->jobs[job].first = true;
     }
+}
+
+void ls_maint_snapshot_now(ls_entry *e) {
+    ls_maint_job *j = &e->maint.jobs[LS_JOB_SNAPSHOT];
+    j->wanted = j->force = true;
+    j->next = 0;
 }
 
 void ls_maint_uploading(ls_entry *e, ls_txid upto) {
@@ -671,6 +688,32 @@ ls_code ls_maint_init(ls_entry *e, ls_err *err) {
     return ls_guard_new(ls_replica_storage(e->replica), &m->guard, &m->storage, err);
 }
 
+ls_maint_objects ls_maint_take(ls_entry *e) {
+    ls_maint *m = &e->maint;
+    ls_maint_objects objects = {.storage = m->storage, .local_root = m->local_root};
+    drop_snapshot(m);
+    m->storage = NULL;
+    m->local_root = NULL;
+    m->stale = m->resolve = m->foreign = false;
+    m->rechecks = 0;
+    for (int job = 0; job < LS_JOBS; job++) {
+        m->jobs[job] = (ls_maint_job){0};
+    }
+    atomic_store(&m->guard.ours, 0);
+    atomic_store(&m->guard.sure, 0);
+    return objects;
+}
+
+void ls_maint_put(ls_entry *e, ls_maint_objects objects) {
+    e->maint.storage = objects.storage;
+    e->maint.local_root = objects.local_root;
+}
+
+void ls_maint_objects_free(ls_maint_objects objects) {
+    ls_storage_free(objects.storage);
+    free(objects.local_root);
+}
+
 void ls_maint_quiet(ls_entry *e) {
     (void)uv_timer_stop(&e->maint.timer);
     if (!e->maint.lane.busy && !e->local.busy) {
@@ -679,7 +722,10 @@ void ls_maint_quiet(ls_entry *e) {
 }
 
 void ls_maint_done(ls_entry *e) {
-    drop_snapshot(&e->maint);
-    ls_storage_free(e->maint.storage);
-    free(e->maint.local_root);
+    ls_maint *m = &e->maint;
+    drop_snapshot(m);
+    ls_storage_free(m->storage);
+    free(m->local_root);
+    m->storage = NULL;
+    m->local_root = NULL;
 }

@@ -36,9 +36,12 @@ static void lane_run(ls_job *job) {
     (void)pthread_mutex_unlock(&store->mutex);
 }
 
-void ls_lane_submit(ls_lane *lane, ls_pool *pool, void (*work)(ls_entry *, ls_lane *),
+void ls_lane_submit(ls_lane *lane, ls_pool *pool, ls_work what, void (*work)(ls_entry *, ls_lane *),
                     void (*done)(ls_entry *, ls_lane *)) {
     lane->busy = true;
+    lane->what = what;
+    lane->number++;
+    lane->begun = ls_store_now();
     lane->work = work;
     lane->done = done;
     lane->rc = LS_OK;
@@ -58,9 +61,12 @@ static void on_wake(uv_async_t *wake) {
         ls_lane *next = lane->next;
         lane->busy = false;
         lane->done(lane->entry, lane);
+        ls_seen_ended(lane->entry, lane);
+        ls_calls_ended(lane->entry, lane);
         ls_entry_pump(lane->entry);
         lane = next;
     }
+    ls_calls_take(store);
     if (atomic_load(&store->stop)) {
         ls_final_begin(store);
     }
@@ -237,9 +243,13 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
     store->config = config;
     store->log = log;
     store->safety_interval = LS_STORE_SAFETY_NS;
+    store->stall_limit = LS_STALL_NS;
     store->ended_tail = &store->ended;
     (void)pthread_mutex_init(&store->mutex, NULL);
-    ls_code rc = open_loop(store, err);
+    ls_code rc = ls_calls_init(store, err);
+    if (rc == LS_OK) {
+        rc = open_loop(store, err);
+    }
     if (rc == LS_OK) {
         rc = open_entries(store, err);
     }
@@ -282,7 +292,9 @@ ls_code ls_store_run(ls_store *store, ls_err *err) {
     }
     (void)sigaction(SIGPIPE, &ignore, &before);
     begin(store);
+    ls_calls_open(store);
     (void)uv_run(&store->loop, UV_RUN_DEFAULT);
+    ls_calls_close(store);
     /* First, so that a caller who held signals back is not killed by one that comes late. */
     (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     (void)uv_signal_stop(&store->sigint);
@@ -358,6 +370,7 @@ void ls_store_free(ls_store *store) {
         ls_entry_done(&store->entries[i]);
     }
     free(store->entries);
+    ls_calls_done(store);
     (void)pthread_mutex_destroy(&store->mutex);
     free(store);
 }

@@ -1,6 +1,6 @@
 # Tests of engine/store.
-UNIT_TESTS += t/engine/store/test_store t/engine/store/test_schedule
-check_PROGRAMS += t/engine/store/test_store t/engine/store/test_schedule
+UNIT_TESTS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls
+check_PROGRAMS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls
 t_engine_store_test_store_SOURCES = t/engine/store/test_store.c t/support/dbkit.h
 t_engine_store_test_store_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
 t_engine_store_test_store_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=uv_fs_event_start
@@ -9,3 +9,7 @@ t_engine_store_test_schedule_SOURCES = t/engine/store/test_schedule.c
 t_engine_store_test_schedule_LDADD = $(LS_TEST_LIBS)
 t_engine_store_test_schedule_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_store_test_schedule_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_store_test_calls_SOURCES = t/engine/store/test_calls.c t/support/dbkit.h
+t_engine_store_test_calls_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+t_engine_store_test_calls_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_store_test_calls_CPPFLAGS = $(LS_TEST_CPPFLAGS)
