@@ -1,5 +1,6 @@
 /* litestream replicate: the daemon. */
 #include "cmd/litestream.h"
+#include "cmd/serve.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -213,12 +214,16 @@ static ls_code run_once(ls_store *store, const replicate_args *args, ls_err *err
 static ls_code run_store(const ls_config *config, const replicate_args *args, const ls_log *log,
                          ls_err *err) {
     ls_store *store = NULL;
+    ls_serve serve;
 
     ls_code rc = ls_store_new(config, log, &store, err);
     for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++)
         rc = announce(&config->dbs[i], log, err);
-    if (rc == LS_OK)
+    if (rc == LS_OK) {
+        ls_serve_start(&serve, store, config, log);
         rc = args->once ? run_once(store, args, err) : ls_store_run(store, err);
+        ls_serve_stop(&serve);
+    }
     ls_store_free(store);
     if (rc == LS_OK && args->once)
         ls_log_write(log, LS_INFO, "one-shot replication complete", NULL);
@@ -314,7 +319,9 @@ const ls_command ls_cmd_replicate = {
              "configuration, or to one database, and uploads it, until it gets SIGINT or SIGTERM. "
              "Meanwhile it compacts what is on the replicas, writes snapshots and deletes what "
              "they cover, on the schedules of the configuration. "
-             "At the end it syncs every database a last time; a second signal skips that.",
+             "At the end it syncs every database a last time; a second signal skips that.\n\n"
+             "Where the configuration says so, it can be asked and told things meanwhile by a "
+             "control socket (litestream info, list, sync ...), and serves metrics.",
     .options = options,
     .examples = (const char *const[]){"litestream replicate",
                                       "litestream replicate /path/to/db file:///backup/db", NULL},

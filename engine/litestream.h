@@ -3,8 +3,8 @@
  *
  * Errors: base/error.h. A database and its log: db/db.h. Files of the format: ltx/. Stores:
  * backends/storage.h. Getting a database back: restore/restore.h; kept up with
- * its replica: restore/follow.h. A whole daemon: store/store.h; one that
- * runs, through its socket: control/client.h.
+ * its replica: restore/follow.h. A whole daemon: store/store.h; what
+ * may be asked of it while it runs: store/calls.h, through a socket: control/server.h and client.h.
  * The library never prints, never exits and installs no signal handler outside ls_store_run.
  */
 #ifndef LITESTREAM_H
@@ -21,6 +21,7 @@
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/control/client.h"
+#include "engine/control/server.h"
 #include "engine/db/db.h"
 #include "engine/db/snapshot.h"
 #include "engine/ltx/crc64.h"

@@ -164,9 +164,7 @@ static void note_later(const ls_raw_top *top, ls_config *c) {
         const char *key;
         bool used;
     } keys[LS_CONFIG_LATER_MAX] = {
-        {"addr", top->addr.set && top->addr.str[0] != '\0'},
         {"mcp-addr", top->mcp_addr.set && top->mcp_addr.str[0] != '\0'},
-        {"socket.enabled", top->socket_enabled.set && top->socket_enabled.num != 0},
         {"heartbeat-url", top->heartbeat_url.set && top->heartbeat_url.str[0] != '\0'},
     };
 

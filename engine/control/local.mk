@@ -1,6 +1,5 @@
 nobase_pkginclude_HEADERS += engine/control/client.h engine/control/server.h engine/store/calls.h
-liblitestream_la_SOURCES += engine/control/client.c
-# The server asks a store by engine/store/calls.h.
+# The server is also built into tests, on a store that only says what it is told.
 LS_CONTROL_SERVER = \
 	engine/control/answer.c \
 	engine/control/databases.c \
@@ -17,3 +16,4 @@ LS_CONTROL_SERVER = \
 	engine/control/state.c \
 	engine/control/tasks.c \
 	engine/control/watch.c
+liblitestream_la_SOURCES += engine/control/client.c $(LS_CONTROL_SERVER)

@@ -129,8 +129,7 @@ tap.equal(restored(ra), 4, "SIGKILL: the replica is whole")
 # ---- by configuration ----
 b = path("b.db")
 c = config(d, """
-addr: ":9090"
-socket: {enabled: true}
+mcp-addr: ":9090"
 logging: {type: json, stderr: true, level: info}
 dbs:
   - path: %s
@@ -147,7 +146,7 @@ records = [json.loads(line) for line in p.err.splitlines()]
 tap.ok(all({"time", "level", "msg"} <= set(r) for r in records), "logging.type makes it JSON", p)
 messages = [(r["msg"], r.get("path")) for r in records]
 tap.equal([(r["key"], r["level"]) for r in records if "not part of this version" in r["msg"]],
-          [("addr", "WARN"), ("socket.enabled", "WARN")], "settings without effect are named")
+          [("mcp-addr", "WARN")], "settings without effect are named")
 tap.ok(("attempting restore before replication", b) in messages
        and ("restore completed", b) in messages and rows(b) == 4,
        "a missing database is restored first", p)

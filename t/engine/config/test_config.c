@@ -722,12 +722,12 @@ static void test_control(void **state) {
 
 static void test_later(void **state) {
     (void)state;
-    ok("addr: ':9090'\nmcp-addr: ':1'\nsocket: {enabled: true}\nheartbeat-url: http://x\n"
+    ok("mcp-addr: ':1'\nheartbeat-url: http://x\n"
        "validation: {interval: 1m}\nverify-compaction: true\n");
-    assert_int_equal(config.n_later, 4);
-    assert_string_equal(config.later[0], "addr");
-    assert_string_equal(config.later[2], "socket.enabled");
-    ok("addr: ''\nsocket: {enabled: false}\nvalidation: {interval: 0}\n");
+    assert_int_equal(config.n_later, 2);
+    assert_string_equal(config.later[0], "mcp-addr");
+    assert_string_equal(config.later[1], "heartbeat-url");
+    ok("heartbeat-url: ''\nvalidation: {interval: 0}\n");
     assert_int_equal(config.n_later, 0);
 }
 

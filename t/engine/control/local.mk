@@ -22,3 +22,4 @@ t_engine_control_fake_daemon_SOURCES = t/engine/control/fake_daemon.c $(LS_CONTR
 	t/engine/control/fake_store.c t/engine/control/fake_store.h
 t_engine_control_fake_daemon_LDADD = $(LS_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) -lpthread
 t_engine_control_fake_daemon_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_control_fake_daemon_CPPFLAGS = $(AM_CPPFLAGS)
