@@ -216,6 +216,8 @@ ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     result->pending = c.pending;
     result->bumped = db->bumped;
     result->txid = ls_db_txid(db);
+    result->page_size = db->chain.page_size;
+    result->log_bytes = (uint64_t)c.frames * (uint64_t)ls_wal_frame_size(db->chain.page_size);
     result->files = result->txid > before ? (int)(result->txid - before) : (c.wrote ? 1 : 0);
     if (must_reopen(code)) {
         close_failed(db);

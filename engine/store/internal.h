@@ -150,6 +150,8 @@ typedef struct ls_seen {
     int64_t capture_ms, upload_ms, sync_ms, snapshot_ms;
     ls_error_state capture_error, upload_error, maint_error;
     ls_count captures;
+    uint64_t captured_bytes;
+    uint32_t page_size;
     ls_l0_state l0;
     bool disk_full;
     bool missing;

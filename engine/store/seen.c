@@ -73,6 +73,8 @@ static void captured(ls_entry *e, const ls_lane *lane) {
     if (e->looked) {
         return;
     }
+    s->page_size = e->result.page_size != 0 ? e->result.page_size : s->page_size;
+    s->captured_bytes += e->result.log_bytes;
     s->captured_at = now;
     s->grows_at = 0;
     s->stalled = false;
@@ -343,6 +345,8 @@ ls_code ls_seen_state(ls_entry *e, ls_db_state *state, ls_err *err) {
         .last_snapshot_ms = s->snapshot_ms,
         .levels_ms = -1,
         .captures = s->captures,
+        .captured_bytes = s->captured_bytes,
+        .page_size = s->page_size,
         .l0 = s->l0,
         .disk_full = s->disk_full,
         .capture = work_of(&e->local),

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -138,27 +137,13 @@ def commands():
 
     # ---- register, unregister ----
     other = s.dir + "/other.db"
-    db = sqlite3.connect(other, isolation_level=None)
-    db.execute("PRAGMA journal_mode=wal")
-    db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
-    db.execute("INSERT INTO t(v) VALUES (1), (2)")
     root = s.dir + "/other-replica"
-    tap.equal(s.json("register", "-replica", "file://" + root, other).get("status"), "registered", "register")
-    tap.equal(s.json("register", "-replica", "file://" + root, other).get("status"), "already_registered",
-              "register again")
-    tap.ok(tap.wait_for(lambda: s.ctl("sync", "-wait", other).rc == 0, 20),
-           "a registered database is synced", s.tail())
+    for r in (s.ctl("register", "-replica", "file://" + root, other), s.ctl("unregister", s.db)):
+        tap.ok(r.rc == 1 and "are fixed" in r.err and "hint: change litestream.yml" in r.err,
+               "the databases of a running daemon are fixed", r)
     r = s.ctl("register", "-replica", "s3x://b/x", s.dir + "/third.db")
     tap.ok(r.rc == 1 and "invalid replica url" in r.err, "a wrong URL is refused", r)
-    db.execute("INSERT INTO t(v) VALUES (3)")
-    j = s.json("unregister", other)
-    tap.ok(j.get("status") == "unregistered" and j["final_txid"] > 0, "unregister", j)
-    daemon.restore(root, s.dir + "/out.db")
-    tap.equal(sqlite3.connect(s.dir + "/out.db").execute("SELECT count(*) FROM t").fetchone()[0], 3,
-              "... after a last sync")
-    tap.equal(s.json("unregister", other).get("status"), "already_unregistered", "unregister again")
-    tap.equal(len(s.json("list")["databases"]), 1, "it is forgotten")
-    db.close()
+    tap.equal(len(s.json("list")["databases"]), 1, "the list is as before")
     s.check("a daemon that was told all this ends well", errors=None)
     tap.ok(not os.path.exists(s.socket), "its socket is gone")
     r = s.ctl("info")
