@@ -45,11 +45,11 @@ ls_db_opts ls_db_opts_default(const char *path);
 LS_MUST ls_code ls_db_new(const ls_db_opts *opts, ls_db **db, ls_err *err);
 
 typedef struct ls_db_sync_result {
-    ls_txid txid; /* position after the sync; 0: nothing captured yet */
-    int files;    /* level-0 files written */
+    ls_txid txid;       /* position after the sync; 0: nothing captured yet */
+    int files;          /* level-0 files written */
     uint32_t page_size; /* of the database; 0: not known yet */
     uint64_t log_bytes; /* of the log captured; what a full file holds does not count */
-    bool more;    /* the bound cut the capture: call again at once */
+    bool more;          /* the bound cut the capture: call again at once */
     /* The log holds frames that are not committed yet, and no change of a file will tell when they
      * are: look again soon. */
     bool pending;
