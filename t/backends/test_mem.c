@@ -51,11 +51,10 @@ static void a_clone_is_apart(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[CONFORMANCE_MAX + 1];
+    struct CMUnitTest tests[2 * CONFORMANCE_MAX + 1];
     size_t n = conformance_tests(tests, setup_copies, teardown);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(a_clone_is_apart, setup_copies,
                                                                     teardown);
-    int failed = _cmocka_run_group_tests("memory store", tests, n, NULL, NULL);
-    n = conformance_tests(tests, setup_without, teardown);
-    return failed + _cmocka_run_group_tests("memory store without copies", tests, n, NULL, NULL);
+    n += conformance_tests(tests + n, setup_without, teardown);
+    return _cmocka_run_group_tests("memory store, with copies and without", tests, n, NULL, NULL);
 }
