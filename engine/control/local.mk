@@ -1,4 +1,4 @@
-nobase_pkginclude_HEADERS += engine/control/client.h engine/control/server.h engine/store/calls.h
+nobase_pkginclude_HEADERS += engine/control/client.h engine/control/server.h
 # The server is also built into tests, on a store that only says what it is told.
 LS_CONTROL_SERVER = \
 	engine/control/answer.c \
