@@ -34,10 +34,26 @@ static ls_code keep_reader(ls_db *db, ls_err *err) {
     }
     db->pinned = false;
     db->successor = false;
+    db->next_log.held = false;
     ls_log_write(db->opts.log, LS_WARN, "read transaction was lost",
                  LS_ATTRS(LS_STR("db", db->path)));
     ls_db_read_end(&db->r[db->cur]);
     return ls_db_read_begin(db, &db->r[db->cur], err);
+}
+
+/* What R forbids happened all the same. */
+static void look_at_forbidden(ls_db *db, look *l, const char *what) {
+    l->full = true;
+    ls_db_full_because(db, "%s", what);
+    ls_log_write(db->opts.log, LS_ERROR, "log changed in a way SQLite's locks forbid",
+                 LS_ATTRS(LS_STR("db", db->path), LS_TXID("txid", ls_db_txid(db)),
+                          LS_STR("hint", "is the database on a network file system, or was its "
+                                         "-wal or -shm removed? A full snapshot follows")));
+}
+
+static bool is_next_log(const ls_db *db, const ls_wal_header *hdr) {
+    return !db->next_log.held ||
+           (hdr->salt1 == db->next_log.salt1 && hdr->salt2 == db->next_log.salt2);
 }
 
 /* The log's salts are not the chain's. */
@@ -45,14 +61,8 @@ static void look_at_other_log(ls_db *db, look *l) {
     if (!db->pinned) {
         l->full = true;
         ls_db_full_because(db, "the log was restarted while it was not held");
-    } else if (db->successor) {
-        l->full = true;
-        ls_db_full_because(db, "the log was restarted twice under one read transaction");
-        ls_log_write(db->opts.log, LS_ERROR, "log changed in a way SQLite's locks forbid",
-                     LS_ATTRS(LS_STR("db", db->path), LS_TXID("txid", ls_db_txid(db)),
-                              LS_STR("hint", "is the database on a network file system, or was "
-                                             "its -wal or -shm removed? A full snapshot "
-                                             "follows")));
+    } else if (db->successor || !is_next_log(db, &l->hdr)) {
+        look_at_forbidden(db, l, "the log was restarted twice under one read transaction");
     } else {
         l->restarted = true;
         l->pos = ls_wal_pos_start(&l->hdr);
@@ -86,10 +96,13 @@ static void look_at_restart(const ls_db *db, look *l) {
 
 /* While pinned, an empty log is a successor that is not written yet. */
 static void look_at_empty_log(ls_db *db, look *l) {
-    l->nothing = l->proved = db->pinned;
-    l->full = !db->pinned;
-    if (l->full) {
+    if (!db->pinned) {
+        l->full = true;
         ls_db_full_because(db, "the log was emptied while it was not held");
+    } else if (db->next_log.held) {
+        look_at_forbidden(db, l, "the log was emptied under a read transaction");
+    } else {
+        l->nothing = l->proved = true;
     }
 }
 
@@ -233,6 +246,7 @@ static void advance(ls_db *db, const look *l, const ls_wal_range_info *info, int
     db->chain.commit = info->commit;
     db->chain.timestamp = timestamp;
     db->successor = db->successor || l->restarted;
+    db->next_log.held = db->next_log.held && !l->restarted;
     /* Our own bump is one frame and no change of the application's. */
     db->changed = db->changed || !db->bumped || info->frames > 1;
     db->bumped = false;

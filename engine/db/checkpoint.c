@@ -4,9 +4,8 @@
  * (a) hand over hand, no writer waiting: a second read transaction begins, the log is captured to
  *     its end, the first one ends, the passive checkpoint copies what the second allows.
  * (b) only when the log is still too long: with writers held back capture the tail, let go of R,
- *     copy everything, begin R again, release, and bump the sequence, which restarts the log. The
- *     bump is a commit as any other: the next capture takes it, and R at mark 0 lets nobody restart
- *     the log again before.
+ *     copy everything, begin R again, release, and bump the sequence, which restarts the log. Then
+ *     R moves into the new log. The bump is a commit as any other: the next capture takes it.
  * (c) a log file past the truncate threshold is cut to nothing between the two, when that is
  *     possible at once.
  */
@@ -124,7 +123,7 @@ static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
         return code;
     }
     sqlite3 **r = &db->r[db->cur];
-    db->pinned = false;
+    db->pinned = db->next_log.held = false;
     ls_db_read_end(r);
     code = ls_db_passive(db, complete, err);
     ls_err again = LS_ERR_INIT;
@@ -136,6 +135,31 @@ static ls_code copy_all(ls_db *db, bool *complete, ls_err *err) {
         code = again.code;
     }
     return code;
+}
+
+/* R at mark 0 lets nobody copy anything, so that an application which checkpoints by itself would
+ * sort the log's frames at each of its commits, for nothing. It lets the log be restarted once,
+ * which was done, and not again before something was copied: so a transaction that begins now holds
+ * the log that follows the captured one, from its first frame on, and R can be that one. Where it
+ * does not begin, R stays at mark 0, and the next capture exchanges it. */
+static void hold_next_log(ls_db *db) {
+    sqlite3 **next = &db->r[1 - db->cur];
+    ls_err ignored = LS_ERR_INIT;
+    ls_wal_index x;
+    if (ls_db_read_begin(db, next, &ignored) != LS_OK) {
+        return;
+    }
+    bool other = ls_db_log_index(db, &x, &ignored) == LS_OK && x.valid && x.frames > 0 &&
+                 (x.salt1 != db->chain.salt1 || x.salt2 != db->chain.salt2);
+    if (!other || !ls_db_read_held(db->r[db->cur])) {
+        ls_db_read_end(next);
+        return;
+    }
+    ls_db_read_end(&db->r[db->cur]);
+    db->cur = 1 - db->cur;
+    db->next_log.held = true;
+    db->next_log.salt1 = x.salt1;
+    db->next_log.salt2 = x.salt2;
 }
 
 /* (b) and (c) */
@@ -157,6 +181,7 @@ static ls_code restart_log(ls_db *db, const ls_wal_index *index, ls_err *err) {
         db->changed = false;
         db->bumped = true;
         ls_db_note_successor(db);
+        hold_next_log(db);
     }
     return code;
 }

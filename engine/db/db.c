@@ -192,7 +192,7 @@ static ls_code capture_and_checkpoint(ls_db *db, capture *c, bool *more, ls_err 
     ls_code code = ls_db_checkpoint_due(db, &when, err);
     if (code == LS_OK && when == DUE_NOW) {
         code = ls_db_checkpoint(db, c, err);
-    } else if (code == LS_OK && when == DUE_NOT && db->bumped) {
+    } else if (code == LS_OK && when == DUE_NOT && db->bumped && !db->next_log.held) {
         code = ls_db_leave_mark_0(db, c, err);
     }
     if (code == LS_OK && !c->at_end) {

@@ -101,7 +101,7 @@ static ls_code end_moment(ls_db *db, const ls_wal_header *before, const ls_wal_p
 static ls_code begin_moment(ls_db *db, const ls_wal_header *before, const ls_wal_pos *ahead,
                             moment *m, ls_err *err) {
     sqlite3 **r = &db->r[db->cur];
-    db->pinned = db->successor = false;
+    db->pinned = db->successor = db->next_log.held = false;
     ls_db_read_end(r);
     ls_code code = ls_db_read_begin(db, r, err);
     ls_wal_state state = LS_WAL_EMPTY;

@@ -62,6 +62,12 @@ struct ls_db {
     bool pinned;
     /* A commit of a restarted log was captured under the present R: no second restart can be. */
     bool successor;
+    /* R began in the log that follows the captured one, at a frame that is not captured yet: that
+     * log cannot be restarted or emptied before it is. */
+    struct {
+        bool held;
+        uint32_t salt1, salt2;
+    } next_log;
 
     chain chain;
     _Atomic ls_txid txid;

@@ -60,6 +60,7 @@ void ls_db_close(ls_db *db) {
     db->opened = false;
     db->pinned = false;
     db->successor = false;
+    db->next_log.held = false;
     db->bumped = false;
     db->chain.known = false;
 }

@@ -561,6 +561,34 @@ static void until_bumped(fixture *f) {
     assert_true(bumped);
 }
 
+/* Behind a restart others find frames that may be copied, so that a checkpoint of theirs does not
+ * sort the whole log to learn that it may not; they cannot restart or empty it. */
+static void log_behind_a_restart_is_held(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "PRAGMA busy_timeout=0");
+    db_start(f);
+    sync_all(f);
+    for (int i = 0; i < 6; i++) {
+        until_bumped(f);
+        rows(f, 5);
+        int frames = -1, copied = -1;
+        int rc =
+            sqlite3_wal_checkpoint_v2(f->app, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+        assert_int_equal(rc, SQLITE_OK);
+        assert_true(copied > 0 && copied < frames);
+        for (int mode = SQLITE_CHECKPOINT_RESTART; mode <= SQLITE_CHECKPOINT_TRUNCATE; mode++) {
+            rc = sqlite3_wal_checkpoint_v2(f->app, NULL, mode, NULL, NULL);
+            assert_int_equal(rc, SQLITE_BUSY);
+        }
+        rows(f, i % 2);
+        sync_all(f);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+    assert_int_equal(logged(f, "level=ERROR"), 0);
+}
+
 /* Killed between a checkpoint and the next capture: what followed is proved by the note. */
 static void killed_behind_a_checkpoint(void **state) {
     fixture *f = *state;
@@ -1242,6 +1270,7 @@ int main(void) {
         T(big_log_file_is_truncated),
         T(time_checkpoints_only_after_a_change),
         T(restart_continues_where_nothing_was_lost),
+        T(log_behind_a_restart_is_held),
         T(killed_behind_a_checkpoint),
         T(note_that_proves_nothing),
         T(older_file_under_a_noted_log),
