@@ -5,8 +5,8 @@
  *   level 1..8   files that end before the floor (strictly), which is the MaxTXID of the snapshot
  *                before the oldest one kept, if that one goes now (none does: nothing); never the
  *                newest file of a level
- *   level 0      files older than the level-0 retention that level 1 covers, from the oldest on,
- *                without leaving a hole; never the newest
+ *   level 0      files older than the level-0 retention that level 1 covers, from the oldest on, up
+ *                to the end of a file of level 1; never the newest
  *
  * Levels go before their snapshots, so that a run that was cut short is made up for by the next.
  * The floor is one snapshot lower than needed: a restore that was planned from that snapshot before
@@ -17,7 +17,8 @@
  * before the oldest snapshot kept, and with them the newest TXID of all. A deletion after which one
  * could not be restored is not made, and the error, which has the plan's code (LS_EGAP,
  * LS_ENOBACKUP), names it. Of level 0 the same is shown for what follows its oldest file: whatever
- * led up to there is not touched.
+ * led up to there is not touched. To each TXID that stays at level 0 leads a plan if one did
+ * before, at every moment of a run and after one that was cut short.
  *
  * Memory is bounded: levels with many files are listed anew for each of these plans.
  */
@@ -52,7 +53,7 @@ LS_MUST ls_code ls_retain_snapshots(ls_storage *s, const ls_retain_policy *polic
 
 /* Level 0 by time, at the store and beside the database. Local files that the store no longer
  * lists go as well once level 1 or a snapshot covers them; the newest local file stays always. At
- * most 65536 files a call: the rest goes with the next ones. */
+ * most 65536 files a call, the last of those that go: the rest goes with the next ones. */
 LS_MUST ls_code ls_retain_l0(ls_storage *s, const ls_retain_policy *policy, int64_t now_ms,
                              const ls_log *log, ls_retain_result *result, ls_err *err);
 

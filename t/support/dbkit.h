@@ -8,17 +8,12 @@
 
 #include "backends/storage.h"
 #include "engine/ltx/decoder.h"
+#include "t/support/must.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static inline void must(ls_code code, const ls_err *err) {
-    if (code != LS_OK) {
-        fail_msg("%s: %s (%s)", ls_code_name(code), err->msg, ls_err_hint(err));
-    }
-}
 
 static inline void sql(sqlite3 *h, const char *text) {
     char *msg = NULL;

@@ -119,13 +119,19 @@ size_t listing_count(const listing *l, int level) {
     return n;
 }
 
+ls_txid listing_unreached(const listing *l, int level) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->files[i].level == level && !listing_reaches(l, l->files[i].max_txid)) {
+            return l->files[i].max_txid;
+        }
+    }
+    return 0;
+}
+
 ls_txid listing_broken_promise(const listing *l) {
-    ls_txid snapshot = l->newest[LS_LTX_LEVEL_SNAPSHOT];
     for (size_t i = 0; i < l->n; i++) {
         const ls_ltx_info *f = &l->files[i];
-        bool promised = f->level == 0 ? f->max_txid > l->newest[1] && f->max_txid > snapshot
-                                      : f->max_txid >= l->oldest_snapshot;
-        if (promised && !listing_reaches(l, f->max_txid)) {
+        if (f->max_txid >= l->oldest_snapshot && !listing_reaches(l, f->max_txid)) {
             return f->max_txid;
         }
     }

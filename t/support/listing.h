@@ -30,9 +30,12 @@ ls_txid listing_newest(const listing *l);
 /* Files of a level. */
 size_t listing_count(const listing *l, int level);
 
-/* The first TXID that is promised and not reached: the snapshots, and of the files that end behind
- * the oldest of them the ends; of level 0 those behind the newest file of level 1 or 9, as what is
- * compacted goes by age. 0: there is none. Without a snapshot ends at any TXID count. */
+/* The first MaxTXID of a level's files that is not reached; 0: there is none. */
+ls_txid listing_unreached(const listing *l, int level);
+
+/* The first TXID that is promised and not reached: the snapshots, and the ends of all files that
+ * end behind the oldest of them; what ends before it snapshots that went led to. 0: there is none.
+ */
 ls_txid listing_broken_promise(const listing *l);
 
 #endif

@@ -21,17 +21,12 @@
 #include "t/support/faults.h"
 #include "t/support/listing.h"
 #include "t/support/model.h"
+#include "t/support/must.h"
 #include "t/support/tempdir.h"
 
 #define T0 1700000000000
 
 typedef ls_code (*job_fn)(ls_storage *s, const char *spill, ls_err *err);
-
-static void must(ls_code rc, const ls_err *err) {
-    if (rc != LS_OK) {
-        fail_msg("%s: %s", ls_code_name(rc), err->msg);
-    }
-}
 
 /* ---- jobs ---- */
 

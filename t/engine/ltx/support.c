@@ -58,11 +58,6 @@ ls_code verify_blob(blob b, ls_ltx_summary *sum, ls_err *err) {
     return ls_ltx_verify(&in.base, sum, err);
 }
 
-void must(ls_code rc, const ls_err *err) {
-    if (rc != LS_OK)
-        fail_msg("%s: %s", ls_code_name(rc), err->msg);
-}
-
 size_t open_files(void) {
     size_t n = 0;
     DIR *dir = opendir("/proc/self/fd");

@@ -10,6 +10,7 @@
 #include "engine/ltx/decoder.h"
 #include "engine/ltx/encoder.h"
 #include "t/engine/ltx/vectors.h"
+#include "t/support/must.h"
 
 /* Gives at most step bytes at a time. */
 typedef struct step_reader {
@@ -42,8 +43,5 @@ size_t open_files(void);
 
 /* ls_ltx_verify of bytes in memory. */
 ls_code verify_blob(blob b, ls_ltx_summary *sum, ls_err *err);
-
-/* Fails the test with the error's text if rc is one. */
-void must(ls_code rc, const ls_err *err);
 
 #endif

@@ -1,9 +1,11 @@
 # Tests of engine/replica.
 UNIT_TESTS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
+	t/engine/replica/test_retain_l0 \
 	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month
 check_PROGRAMS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
+	t/engine/replica/test_retain_l0 \
 	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month
 t_engine_replica_test_replica_SOURCES = t/engine/replica/test_replica.c t/support/dbkit.h
 t_engine_replica_test_replica_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
@@ -31,3 +33,7 @@ t_engine_replica_test_levels_SOURCES = t/engine/replica/test_levels.c $(MODEL) $
 t_engine_replica_test_levels_LDADD = $(LS_TEST_LIBS)
 t_engine_replica_test_levels_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
 t_engine_replica_test_levels_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_replica_test_retain_l0_SOURCES = t/engine/replica/test_retain_l0.c $(MODEL) $(FAULTSTORE)
+t_engine_replica_test_retain_l0_LDADD = $(LS_TEST_LIBS)
+t_engine_replica_test_retain_l0_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
+t_engine_replica_test_retain_l0_CPPFLAGS = $(LS_TEST_CPPFLAGS)

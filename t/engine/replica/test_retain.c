@@ -195,28 +195,39 @@ static void every_kept_point_restores(void **state) {
 
 /* ---- level 0 ---- */
 
+/* n files of level 0 and one of level 1 that holds them. */
+static void compacted_steps(chain *c, int n) {
+    chain_steps(c, n);
+    (void)compact_to(c->s, 1);
+}
+
+/* What is too old goes up to the end of a file of level 1 only: without the level-0 file of 4 no
+ * plan leads to 7, which is inside of 4-9. */
 static void level_0_by_time(void **state) {
     chain c;
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
-    chain_steps(&c, 6);
-    must(retain_l0(c.s, NULL, 1000, true, &res, &err), &err);
-    assert_level(c.s, 0, "1-1 2-2 3-3 4-4 5-5 6-6"); /* not compacted */
-    assert_int_equal(res.l0_not_compacted, 6);
-    (void)compact_to(c.s, 1);
+    compacted_steps(&c, 3);
     chain_steps(&c, 3);
-    must(retain_l0(c.s, NULL, 4, true, &res, &err), &err);
-    assert_level(c.s, 0, "4-4 5-5 6-6 7-7 8-8 9-9");
-    assert_int_equal(res.deleted[0], 3);
-    assert_int_equal(res.l0_too_recent, 6);
-    assert_int_equal(res.l0_not_compacted, 0);
     must(retain_l0(c.s, NULL, 1000, true, &res, &err), &err);
-    assert_level(c.s, 0, "7-7 8-8 9-9");
+    assert_level(c.s, 0, "4-4 5-5 6-6"); /* not compacted */
+    assert_int_equal(res.deleted[0], 3);
     assert_int_equal(res.l0_not_compacted, 3);
+    compacted_steps(&c, 3); /* 4-9 */
+    must(retain_l0(c.s, NULL, 7, true, &res, &err), &err);
+    assert_level(c.s, 0, "4-4 5-5 6-6 7-7 8-8 9-9");
+    assert_int_equal(res.deleted[0], 0);
+    assert_int_equal(res.l0_too_recent, 3);
+    assert_int_equal(res.l0_not_compacted, 0);
+    chain_steps(&c, 3);
+    must(retain_l0(c.s, NULL, 10, true, &res, &err), &err);
+    assert_level(c.s, 0, "a-a b-b c-c");
+    assert_int_equal(res.deleted[0], 6);
+    assert_int_equal(res.l0_too_recent, 3);
     (void)compact_to(c.s, 1);
     must(retain_l0(c.s, NULL, 1000, true, &res, &err), &err);
-    assert_level(c.s, 0, "9-9"); /* never the newest */
+    assert_level(c.s, 0, "c-c"); /* never the newest, to whose end level 1 leads too */
     assert_restores_chain(&c);
     chain_done(&c);
 }
@@ -226,8 +237,8 @@ static void level_0_goes_from_the_oldest_on(void **state) {
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
-    chain_steps(&c, 6);
-    (void)compact_to(c.s, 1);
+    compacted_steps(&c, 2);
+    compacted_steps(&c, 4);
     char *path = chain_path(&c, &(ls_ltx_info){.min_txid = 3, .max_txid = 3});
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
                                       {.tv_sec = time_of(900) / 1000, .tv_nsec = 0}};
@@ -294,10 +305,10 @@ static void local_files_go_too(void **state) {
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
     char *root = make_local(state);
-    chain_steps(&c, 6);
+    compacted_steps(&c, 2);
+    compacted_steps(&c, 4);
     add_local(root, 1, 6);
-    (void)compact_to(c.s, 1);
-    must(retain_l0(c.s, root, 3, true, &res, &err), &err);
+    must(retain_l0(c.s, root, 4, true, &res, &err), &err); /* 3-6 is one file of level 1 */
     assert_local(state, "3-3 4-4 5-5 6-6");
     assert_int_equal(res.local_deleted, 2);
     must(retain_l0(c.s, root, 1000, true, &res, &err), &err);
@@ -330,8 +341,8 @@ static void local_orphans_go(void **state) {
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
     char *root = make_local(state);
-    chain_steps(&c, 6);
-    (void)compact_to(c.s, 1);
+    compacted_steps(&c, 4);
+    compacted_steps(&c, 2);
     add_local(root, 1, 6);
     must(retain_l0(c.s, NULL, 5, true, &res, &err), &err); /* killed before local files went */
     assert_level(c.s, 0, "5-5 6-6");
@@ -372,8 +383,8 @@ static void local_files_go_where_the_store_keeps_all(void **state) {
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
     char *root = make_local(state);
-    chain_steps(&c, 6);
-    (void)compact_to(c.s, 1);
+    compacted_steps(&c, 4);
+    compacted_steps(&c, 2);
     add_local(root, 3, 6);
     must(retain_l0(c.s, root, 5, false, &res, &err), &err);
     assert_level(c.s, 0, "1-1 2-2 3-3 4-4 5-5 6-6");
