@@ -2,11 +2,13 @@
 UNIT_TESTS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
 	t/engine/replica/test_retain_l0 \
-	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month
+	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month \
+	t/engine/replica/sim_days
 check_PROGRAMS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
 	t/engine/replica/test_retain_l0 \
-	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month
+	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month \
+	t/engine/replica/sim_days
 t_engine_replica_test_replica_SOURCES = t/engine/replica/test_replica.c t/support/dbkit.h
 t_engine_replica_test_replica_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
 t_engine_replica_test_replica_LDFLAGS = $(AM_LDFLAGS) -static
@@ -25,7 +27,13 @@ t_engine_replica_test_faults_SOURCES = t/engine/replica/test_faults.c $(MODEL) $
 t_engine_replica_test_faults_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
 t_engine_replica_test_faults_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
 t_engine_replica_test_faults_CPPFLAGS = $(LS_TEST_CPPFLAGS)
-t_engine_replica_sim_month_SOURCES = t/engine/replica/sim_month.c $(MODEL) $(FAULTSTORE)
+SIM = t/engine/replica/sim.c t/engine/replica/sim.h t/support/listing.c t/support/listing.h $(FAULTSTORE)
+t_engine_replica_sim_month_SOURCES = t/engine/replica/sim_month.c $(SIM) t/support/model.c \
+	t/support/model.h
+t_engine_replica_sim_days_SOURCES = t/engine/replica/sim_days.c $(SIM) t/support/dbkit.h
+t_engine_replica_sim_days_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
+t_engine_replica_sim_days_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
+t_engine_replica_sim_days_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 t_engine_replica_sim_month_LDADD = $(LS_TEST_LIBS)
 t_engine_replica_sim_month_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
 t_engine_replica_sim_month_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -1,691 +1,196 @@
 /*
- * A month of three databases in seconds: commits in bursts and idle days, uploads, compaction,
- * snapshots and retention on their schedules, at a store that fails, is slow, lies and goes away
- * for hours, with restarts, and jobs that die at any request.
- *
- * The databases are modelled (t/support/model.h), everything that reads or writes the store is the
- * program's own. Each simulated hour what the store holds is compared with what was there before:
- * what is promised can be reached, and only what may go is gone. At hours that are drawn, and at
- * the end, restores are made and compared. A job may fail only in a run in which the store did.
- *
- * SIM_SEED (1) and SIM_DAYS (30) come from the environment; make soak runs more.
+ * A month of three databases in seconds (sim.h). The databases are modelled (t/support/model.h),
+ * everything else that reads or writes the store is the program's own.
  */
-#include "engine/replica/compact.h"
-#include "engine/replica/retain.h"
-#include "engine/restore/restore.h"
-#include "engine/store/schedule.h"
+#include "t/engine/replica/sim.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "t/support/faultstore.h"
-#include "t/support/listing.h"
-#include "t/support/memstore.h"
 #include "t/support/model.h"
 #include "t/support/must.h"
 #include "t/support/tempdir.h"
 
-#define SECOND 1000LL
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-#define T0 1767225600000LL /* 2026-01-01, a Thursday */
-#define TICK (30 * SECOND)
-#define LEVELS 3 /* that are compacted into */
-#define L0_CHECK (2 * MINUTE)
-
-/* What a database is like. */
-typedef struct profile {
-    const char *name;
-    int64_t snapshot_ms, snapshot_retention_ms, l0_retention_ms;
-    unsigned bursts; /* begin in so many of 1000 ticks of a working day */
-    unsigned idle;   /* days in ten without a commit */
-    bool copies;     /* the store copies files itself */
-    bool local;      /* level-0 files are beside the database, too */
-    int vacuum_day;  /* the page size changes then; 0: never */
-} profile;
-
-static const int64_t level_ms[LEVELS + 1] = {0, 30 * SECOND, 5 * MINUTE, HOUR};
-
-/* What the daemon remembers of a level until it is started anew. */
-typedef struct memory {
-    bool known, any;
-    ls_ltx_info newest;
-    int64_t next; /* when it is looked at again */
-} memory;
-
-typedef struct world {
-    const profile *p;
+typedef struct modelled {
+    sim_db base;
     model *m;
-    ls_storage *inner; /* the truth */
-    ls_storage *s;     /* what the jobs see */
-    char *spill, *local;
-    int64_t now;
-    uint64_t seed;
-    /* the daemon */
-    memory levels[LS_LTX_LEVEL_MAX + 1];
-    bool uploaded_known;
-    ls_txid uploaded;
-    int64_t next_l0_check, next_retention;
-    ls_retain_result last; /* of a retention */
-    /* what happens to it */
-    int burst;           /* ticks left */
-    bool idle_day, calm; /* calm: nothing happens */
-    int64_t day_end;
-    int64_t outage_end; /* the store is away until then */
-    ls_txid vacuumed;   /* where the page size changed; 0: not yet */
-    /* what was seen */
-    listing before;
-    ls_txid gone_snapshot; /* the newest that was deleted */
-    long jobs, failed, kills, restores, spoilt;
-    size_t most[LS_LTX_LEVEL_MAX + 1];
-} world;
+    char *local;
+    ls_txid vacuumed; /* where the page size changed; 0: not yet */
+} modelled;
 
-static uint64_t from_env(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text != NULL && *text != '\0' ? strtoull(text, NULL, 10) : otherwise;
+static modelled *of(sim_db *db) { return (modelled *)(void *)db; }
+
+static uint64_t take(uint64_t *random, uint64_t n) {
+    uint64_t x = *random % n;
+    *random /= n;
+    return x;
 }
 
-static uint64_t draw(world *w, uint64_t n) {
-    uint64_t x = w->seed += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return (x ^ x >> 31) % n;
-}
-
-/* ---- the application ---- */
-
-static void keep_locally(const world *w, ls_txid t) {
+static void keep_locally(const modelled *d, ls_txid t) {
     ls_err err = LS_ERR_INIT;
     ls_buf buf;
     char name[LS_LTX_NAME_SIZE];
     ls_buf_init(&buf, 1u << 24);
-    must(model_encode(w->m, t, t, &buf, &err), &err);
-    char *path = ls_asprintf("%s/0/%s", w->local, ls_ltx_name_format(t, t, name));
+    must(model_encode(d->m, t, t, &buf, &err), &err);
+    char *path = ls_asprintf("%s/0/%s", d->local, ls_ltx_name_format(t, t, name));
     put_file(path, buf.data, buf.len);
     free(path);
     ls_buf_done(&buf);
 }
 
-static void commit(world *w, int64_t at) {
+static void model_of_commit(sim_db *db, uint64_t random) {
+    modelled *d = of(db);
     ls_err err = LS_ERR_INIT;
-    bool first = model_txid(w->m) == 0;
-    uint32_t size = first ? 40 : model_commit(w->m);
-    uint64_t kind = draw(w, 20);
+    uint32_t size = model_txid(d->m) == 0 ? 40 : model_commit(d->m);
+    uint64_t kind = take(&random, 20);
     if (kind == 0) {
-        size = 20 + (uint32_t)draw(w, 120);
+        size = 20 + (uint32_t)take(&random, 120);
     } else if (kind < 4 && size < 200) {
-        size += (uint32_t)draw(w, 4);
+        size += (uint32_t)take(&random, 4);
     }
-    must(model_step(w->m, at, size, (uint32_t)draw(w, 6), &err), &err);
-    if (w->local != NULL) {
-        keep_locally(w, model_txid(w->m));
-    }
-}
-
-static void begin_day(world *w) {
-    w->day_end += DAY;
-    w->idle_day = draw(w, 10) < w->p->idle;
-    if (draw(w, 5) == 0) {
-        w->outage_end = w->now + HOUR + (int64_t)draw(w, 7) * HOUR;
+    must(model_step(d->m, db->now_ms, size, (uint32_t)take(&random, 6), &err), &err);
+    if (d->local != NULL) {
+        keep_locally(d, model_txid(d->m));
     }
 }
 
-static void vacuum(world *w) {
+static void change_page_size(sim_db *db) {
+    modelled *d = of(db);
     ls_err err = LS_ERR_INIT;
-    must(model_vacuum(w->m, w->now, 1024, &err), &err);
-    assert_null(w->local);
-    w->vacuumed = model_txid(w->m);
+    must(model_vacuum(d->m, db->now_ms, 1024, &err), &err);
+    assert_null(d->local);
+    d->vacuumed = model_txid(d->m);
 }
 
-static void work(world *w) {
-    if (w->now >= w->day_end) {
-        begin_day(w);
-    }
-    if (w->p->vacuum_day != 0 && w->vacuumed == 0 && w->now >= T0 + w->p->vacuum_day * DAY &&
-        model_txid(w->m) > 0) {
-        vacuum(w);
-        return;
-    }
-    if (w->burst == 0 && !w->idle_day && draw(w, 1000) < w->p->bursts) {
-        w->burst = 1 + (int)draw(w, 60);
-    }
-    if (w->burst > 0) {
-        w->burst--;
-        for (uint64_t i = draw(w, 4); i > 0; i--) {
-            commit(w, w->now + (int64_t)(10 - i) * SECOND);
-        }
-    }
+static ls_txid newest(const sim_db *db) {
+    return model_txid(((const modelled *)(const void *)db)->m);
 }
 
-/* ---- jobs ---- */
-
-static void restart(world *w) {
-    memset(w->levels, 0, sizeof w->levels);
-    w->uploaded_known = false;
-    w->uploaded = 0;
-}
-
-/* What the store will do to the next job. True: the process dies in it. */
-static bool arm(world *w) {
-    uint64_t seed = draw(w, UINT64_MAX);
-    if (w->calm) {
-        return false;
-    }
-    if (w->now < w->outage_end) {
-        faultstore_random(w->s, seed, 1000, STORE_BIT(STORE_FAIL));
-        return false;
-    }
-    if (draw(w, 400) == 0) {
-        store_fault fault = draw(w, 2) == 0 ? STORE_DOWN : STORE_GONE;
-        faultstore_script(w->s, STORE_ANY, fault, 1 + (long)draw(w, 12));
-        return true;
-    }
-    faultstore_random(w->s, seed, 4, STORE_STAYS_UP);
-    return false;
-}
-
-typedef ls_code (*job_fn)(world *w, int level, ls_err *err);
-
-static ls_code run(world *w, const char *what, job_fn job, int level) {
-    ls_err err = LS_ERR_INIT;
-    bool dies = arm(w);
-    ls_code rc = job(w, level, &err);
-    long hits = faultstore_hits(w->s);
-    w->jobs++;
-    w->failed += rc != LS_OK;
-    w->spoilt += hits;
-    if (rc != LS_OK && hits == 0) {
-        fail_msg("%s, level %d, at hour %lld: %s: %s", what, level,
-                 (long long)((w->now - T0) / HOUR), ls_code_name(rc), err.msg);
-    }
-    faultstore_up(w->s);
-    if (dies && hits > 0) {
-        w->kills++;
-        restart(w);
-    }
-    return rc;
+static int64_t time_of(const sim_db *db, ls_txid t) {
+    return model_time(((const modelled *)(const void *)db)->m, t);
 }
 
 /* The store refused to replace a file: it is the same. */
-static ls_code put_once(world *w, int level, ls_txid min, ls_txid max, ls_err *err) {
-    ls_code rc = model_put(w->m, w->s, level, min, max, err);
+static ls_code put_once(modelled *d, ls_storage *s, int level, ls_txid min, ls_txid max,
+                        ls_err *err) {
+    ls_code rc = model_put(d->m, s, level, min, max, err);
     if (rc == LS_EEXISTS) {
         const ls_ltx_info file = {.level = level, .min_txid = min, .max_txid = max};
         ls_err_clear(err);
-        must(model_check_file(w->m, w->inner, &file, err), err);
+        must(model_check_file(d->m, d->base.truth, &file, err), err);
         rc = LS_OK;
     }
     return rc;
 }
 
-static ls_code job_upload(world *w, int level, ls_err *err) {
+static ls_code upload(sim_db *db, ls_storage *s, ls_err *err) {
+    modelled *d = of(db);
     ls_ltx_info newest_l0;
     ls_code rc = LS_OK;
-    if (!w->uploaded_known) {
-        rc = ls_storage_newest(w->s, &w->uploaded, &newest_l0, err);
-        w->uploaded_known = rc == LS_OK;
+    if (!db->uploaded_known) {
+        rc = ls_storage_newest(s, &db->uploaded, &newest_l0, err);
+        db->uploaded_known = rc == LS_OK;
     }
-    for (ls_txid t = w->uploaded + 1; rc == LS_OK && t <= model_txid(w->m); t++) {
-        if (t == w->vacuumed) { /* capture rule 7 */
-            rc = put_once(w, LS_LTX_LEVEL_SNAPSHOT, 1, t, err);
+    for (ls_txid t = db->uploaded + 1; rc == LS_OK && t <= model_txid(d->m); t++) {
+        if (t == d->vacuumed) { /* capture rule 7 */
+            rc = put_once(d, s, LS_LTX_LEVEL_SNAPSHOT, 1, t, err);
         }
         if (rc == LS_OK) {
-            rc = put_once(w, level, t, t, err);
+            rc = put_once(d, s, 0, t, t, err);
         }
         if (rc == LS_OK) {
-            w->uploaded = t;
+            db->uploaded = t;
         }
     }
     return rc;
 }
 
-static ls_code job_look(world *w, int level, ls_err *err) {
-    memory *l = &w->levels[level];
-    ls_code rc = ls_compact_newest(w->s, level, &l->newest, &l->any, err);
-    l->known = rc == LS_OK;
-    return rc;
+static ls_code snapshot(sim_db *db, ls_storage *s, bool first, ls_ltx_info *made, ls_err *err) {
+    (void)first;
+    modelled *d = of(db);
+    made->min_txid = 1;
+    made->max_txid = db->uploaded;
+    made->created_ms = model_time(d->m, db->uploaded);
+    return put_once(d, s, LS_LTX_LEVEL_SNAPSHOT, 1, db->uploaded, err);
 }
 
-static void remember(world *w, const ls_ltx_info *newest) {
-    memory *l = &w->levels[newest->level];
-    l->known = l->any = true;
-    l->newest = *newest;
+static ls_code check_file(sim_db *db, ls_storage *s, const ls_ltx_info *file, ls_err *err) {
+    return model_check_file(of(db)->m, s, file, err);
 }
 
-static ls_code job_compact(world *w, int level, ls_err *err) {
-    memory *l = &w->levels[level];
-    ls_compact_result res = {.more = true};
-    ls_code rc = LS_OK;
-    while (rc == LS_OK && res.more) {
-        const ls_compact_opts opts = {.level = level,
-                                      .seek = l->any ? l->newest.min_txid : 0,
-                                      .local_root = w->local,
-                                      .spill_dir = w->spill,
-                                      .verify = draw(w, 50) == 0};
-        rc = ls_compact(w->s, &opts, &res, err);
-        if (rc == LS_OK && res.file.max_txid != 0) {
-            remember(w, &res.file);
-        }
-    }
-    return rc;
+static ls_code check_restore(sim_db *db, ls_storage *s, ls_txid txid, ls_err *err) {
+    return model_check_restore(of(db)->m, s, txid, err);
 }
 
-static ls_code job_snapshot(world *w, int level, ls_err *err) {
-    ls_txid t = w->uploaded;
-    ls_code rc = put_once(w, level, 1, t, err);
-    if (rc == LS_OK) {
-        remember(w, &(ls_ltx_info){.level = level,
-                                   .min_txid = 1,
-                                   .max_txid = t,
-                                   .created_ms = model_time(w->m, t)});
-    }
-    return rc;
+static void modelled_free(sim_db *db) {
+    modelled *d = of(db);
+    model_free(d->m);
+    free(d->local);
+    free(d);
 }
 
-static ls_retain_policy policy_of(const world *w) {
-    return (ls_retain_policy){.snapshot_retention_ms = w->p->snapshot_retention_ms,
-                              .l0_retention_ms = w->p->l0_retention_ms,
-                              .remote = true,
-                              .local_root = w->local};
-}
+static const sim_db_ops modelled_ops = {.commit = model_of_commit,
+                                        .vacuum = change_page_size,
+                                        .txid = newest,
+                                        .time = time_of,
+                                        .upload = upload,
+                                        .snapshot = snapshot,
+                                        .check_file = check_file,
+                                        .check_restore = check_restore,
+                                        .free = modelled_free};
 
-static ls_code job_retain_l0(world *w, int level, ls_err *err) {
-    (void)level;
-    const ls_retain_policy policy = policy_of(w);
-    return ls_retain_l0(w->s, &policy, w->now, NULL, &w->last, err);
-}
-
-static ls_code job_retain_snapshots(world *w, int level, ls_err *err) {
-    (void)level;
-    const ls_retain_policy policy = policy_of(w);
-    return ls_retain_snapshots(w->s, &policy, w->now, NULL, &w->last, err);
-}
-
-/* ---- the daemon ---- */
-
-/* Is the job's time there, and the period without a file? Asked at multiples of the interval and
- * at a start; what fails is tried again at the next tick. */
-static bool is_due(world *w, int level, int64_t interval_ms) {
-    memory *l = &w->levels[level];
-    if (w->now < l->next) {
-        return false;
-    }
-    if (!l->known && run(w, "newest of level", job_look, level) != LS_OK) {
-        return false;
-    }
-    bool due = ls_schedule_due(w->now, interval_ms, l->any, l->newest.created_ms) &&
-               (!l->any || l->newest.max_txid < w->uploaded);
-    l->next = due ? l->next : ls_schedule_next(w->now, interval_ms);
-    return due;
-}
-
-static void do_when_due(world *w, int level, int64_t interval_ms, const char *what, job_fn job) {
-    if (is_due(w, level, interval_ms) && run(w, what, job, level) == LS_OK) {
-        w->levels[level].next = ls_schedule_next(w->now, interval_ms);
-    }
-}
-
-static void upload(world *w) {
-    if (!w->uploaded_known || w->uploaded < model_txid(w->m)) {
-        (void)run(w, "upload", job_upload, 0);
-    }
-}
-
-static void compact(world *w) {
-    for (int level = 1; w->uploaded > 0 && level <= LEVELS; level++) {
-        do_when_due(w, level, level_ms[level], "compact", job_compact);
-    }
-}
-
-static void snapshot(world *w) {
-    if (w->uploaded > 0) {
-        do_when_due(w, LS_LTX_LEVEL_SNAPSHOT, w->p->snapshot_ms, "snapshot", job_snapshot);
-    }
-}
-
-static void retain(world *w) {
-    if (w->now >= w->next_l0_check && run(w, "retain", job_retain_l0, 0) == LS_OK) {
-        w->next_l0_check = ls_schedule_next(w->now, L0_CHECK);
-    }
-    if (w->now >= w->next_retention &&
-        run(w, "retain", job_retain_snapshots, LS_LTX_LEVEL_SNAPSHOT) == LS_OK) {
-        w->next_retention = ls_schedule_next(w->now, HOUR);
-    }
-}
-
-static void tick(world *w) {
-    if (draw(w, 2000) == 0) {
-        restart(w);
-    }
-    upload(w);
-    compact(w);
-    snapshot(w);
-    retain(w);
-}
-
-/* ---- what must hold ---- */
-
-/* MaxTXID of the oldest snapshot that is to be kept. Older ones may still be there, with holes in
- * the levels behind them, where a retention did not come to its end. */
-static ls_txid oldest_to_keep(const world *w, const listing *l) {
-    int64_t since = w->now - w->p->snapshot_retention_ms;
-    ls_txid oldest = l->newest[LS_LTX_LEVEL_SNAPSHOT];
-    for (size_t i = 0; i < l->n; i++) {
-        const ls_ltx_info *f = &l->files[i];
-        if (f->level == LS_LTX_LEVEL_SNAPSHOT && f->created_ms >= since && f->max_txid < oldest) {
-            oldest = f->max_txid;
-        }
-    }
-    return oldest;
-}
-
-/* Was a file that is gone allowed to go? now is when this is asked, which is later. */
-static bool may_go(const world *w, const listing *now, const ls_ltx_info *f) {
-    ls_txid snapshot = now->newest[LS_LTX_LEVEL_SNAPSHOT];
-    if (f->level == 0) {
-        return f->created_ms <= w->now - w->p->l0_retention_ms && f->max_txid < now->newest[0] &&
-               (f->max_txid <= now->newest[1] || f->max_txid <= snapshot);
-    }
-    if (f->level == LS_LTX_LEVEL_SNAPSHOT) {
-        return f->created_ms < w->now - w->p->snapshot_retention_ms && f->max_txid < snapshot;
-    }
-    return f->max_txid < oldest_to_keep(w, now) && f->max_txid < now->newest[f->level];
-}
-
-static void assert_only_that_went(world *w, const listing *now) {
-    for (size_t i = 0; i < w->before.n; i++) {
-        const ls_ltx_info *f = &w->before.files[i];
-        char key[LS_STORAGE_KEY_SIZE];
-        if (listing_has(now, f)) {
-            continue;
-        }
-        if (!may_go(w, now, f)) {
-            fail_msg("hour %lld: %s is gone; the level ends at %llx, snapshots are %llx to %llx",
-                     (long long)((w->now - T0) / HOUR), ls_storage_key(f, key),
-                     (unsigned long long)now->newest[f->level],
-                     (unsigned long long)now->oldest_snapshot,
-                     (unsigned long long)now->newest[LS_LTX_LEVEL_SNAPSHOT]);
-        }
-        if (f->level == LS_LTX_LEVEL_SNAPSHOT && f->max_txid > w->gone_snapshot) {
-            w->gone_snapshot = f->max_txid;
-        }
-    }
-}
-
-static void assert_planned(const world *w, ls_txid txid) {
+static sim_db *make(uint64_t seed, const sim_profile *p, void **state) {
     ls_err err = LS_ERR_INIT;
-    ls_plan plan = {0};
-    must(ls_plan_make(w->inner, txid, LS_NO_TIMESTAMP, &plan, &err), &err);
-    assert_int_equal(plan.files[plan.n - 1].max_txid, txid);
-    ls_plan_done(&plan);
-}
-
-/* Each promised point by the oracle; some, or all, by plans as a restore makes them. */
-static void assert_promises(world *w, const listing *l, bool all) {
-    ls_txid broken = listing_broken_promise(l);
-    if (broken != 0) {
-        fail_msg("hour %lld: TXID %llx cannot be restored", (long long)((w->now - T0) / HOUR),
-                 (unsigned long long)broken);
-    }
-    assert_int_equal(listing_reaches(l, listing_newest(l)), 1);
-    assert_true(listing_newest(l) >= w->uploaded);
-    assert_planned(w, listing_newest(l));
-    for (size_t i = 0; i < l->reached_n; i++) {
-        if (l->reached[i] >= l->oldest_snapshot && (all || draw(w, l->reached_n) < 2)) {
-            assert_planned(w, l->reached[i]);
-        }
-    }
-}
-
-static void assert_restores(world *w, ls_txid txid) {
-    ls_err err = LS_ERR_INIT;
-    must(model_check_restore(w->m, w->inner, txid, &err), &err);
-    w->restores++;
-}
-
-/* The oldest and the newest promised end of each level, and 20 drawn of all. */
-static void restore_some(world *w, const listing *l) {
-    ls_txid floor = l->oldest_snapshot;
-    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
-        ls_txid oldest = 0;
-        for (size_t i = 0; i < l->n && oldest == 0; i++) {
-            if (l->files[i].level == level && l->files[i].max_txid >= floor &&
-                listing_reaches(l, l->files[i].max_txid)) {
-                oldest = l->files[i].max_txid;
-            }
-        }
-        if (oldest != 0) {
-            assert_restores(w, oldest);
-            assert_restores(w, l->newest[level]);
-        }
-    }
-    for (int i = 0; i < 20; i++) {
-        const ls_ltx_info *f = &l->files[draw(w, l->n)];
-        ls_err err = LS_ERR_INIT;
-        must(model_check_file(w->m, w->inner, f, &err), &err);
-        if (f->max_txid >= floor && listing_reaches(l, f->max_txid)) {
-            assert_restores(w, f->max_txid);
-        }
-    }
-}
-
-/* TXIDs behind txid whose time is past ms. */
-static size_t txids(const world *w, ls_txid txid, int64_t ms) {
-    size_t n = 0;
-    for (ls_txid t = model_txid(w->m); t > txid && model_time(w->m, t) > ms; t--) {
-        n++;
-    }
-    return n;
-}
-
-/* With the store there for two hours no level has more than it should; level 0 that long after it
- * has gone, as what one file of level 1 holds goes together: such a file holds all of an outage. A
- * snapshot that is made at the begin of a period holds data of the one before: a process that
- * starts anew makes another. */
-static void assert_bounds(world *w, const listing *l) {
-    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
-        size_t n = listing_count(l, level);
-        w->most[level] = n > w->most[level] ? n : w->most[level];
-    }
-    if (w->now < w->outage_end + w->p->l0_retention_ms + 2 * HOUR) {
-        return;
-    }
-    int64_t since = w->now - w->p->l0_retention_ms - 10 * MINUTE;
-    assert_in_range(listing_count(l, 0), 0, txids(w, 0, since) + 1);
-    size_t snapshots = (size_t)(w->p->snapshot_retention_ms / w->p->snapshot_ms);
-    assert_in_range(listing_count(l, LS_LTX_LEVEL_SNAPSHOT), 0, 2 * snapshots + 2);
-}
-
-static void check(world *w, bool thorough) {
-    ls_err err = LS_ERR_INIT;
-    listing l;
-    must(listing_read(&l, w->inner, &err), &err);
-    assert_only_that_went(w, &l);
-    if (l.n > 0) {
-        assert_promises(w, &l, thorough);
-        assert_bounds(w, &l);
-        if (thorough) {
-            restore_some(w, &l);
-        }
-    }
-    listing_done(&w->before);
-    w->before = l;
-}
-
-/* Periods of an interval that hold commits, from a TXID on. */
-static size_t periods(const world *w, ls_txid from, int64_t interval_ms) {
-    size_t n = 0;
-    int64_t last = -1;
-    for (ls_txid t = from; t <= model_txid(w->m); t++) {
-        int64_t begin = ls_schedule_prev(model_time(w->m, t), interval_ms);
-        n += begin != last;
-        last = begin;
-    }
-    return n;
-}
-
-/* Levels end in the past of the newest snapshot that went; snapshots are young. */
-static void assert_old_is_gone(const world *w, const listing *l) {
-    int64_t since = w->now - w->p->snapshot_retention_ms - HOUR;
-    for (size_t i = 0; i < l->n; i++) {
-        const ls_ltx_info *f = &l->files[i];
-        bool newest = f->max_txid == l->newest[f->level];
-        if (f->level == LS_LTX_LEVEL_SNAPSHOT) {
-            assert_true(newest || f->created_ms >= since);
-        } else if (f->level > 0) {
-            assert_true(newest || f->max_txid >= w->gone_snapshot);
-        }
-    }
-}
-
-/* As a rule a period has one file; where the store was away or the process started anew within it,
- * two. */
-static void assert_few_files(const world *w, const listing *l) {
-    for (int level = 0; level <= LEVELS; level++) {
-        size_t n = listing_count(l, level);
-        size_t most = level == 0 ? 1 : periods(w, w->gone_snapshot + 1, level_ms[level]);
-        most += level == 0 ? 0 : most / 4 + 2;
-        print_message("# level %d: %zu files at the end, at most %zu expected, %zu at any time\n",
-                      level, n, most, w->most[level]);
-        assert_in_range(n, 0, most);
-    }
-    print_message("# snapshots: %zu at the end, %zu at any time\n",
-                  listing_count(l, LS_LTX_LEVEL_SNAPSHOT), w->most[LS_LTX_LEVEL_SNAPSHOT]);
-}
-
-/* Beside the database the newest file is left. */
-static void assert_local_is_gone(const world *w) {
-    ls_err err = LS_ERR_INIT;
-    ls_ltx_info newest = {.level = 0};
-    ls_storage *s;
-    ls_storage_iter *it;
-    bool end;
-    char *meta = ls_path_dir(w->local);
-    must(ls_storage_open_file(meta, NULL, &s, &err), &err);
-    must(ls_storage_list(s, 0, 0, &it, &err), &err);
-    must(ls_storage_iter_next(it, &newest, &end, &err), &err);
-    assert_false(end);
-    assert_int_equal(newest.max_txid, model_txid(w->m));
-    ls_storage_iter_free(it);
-    ls_storage_free(s);
-    free(meta);
-}
-
-/* What is left after a month, and half a day of rest. */
-static void assert_tidy(world *w) {
-    const listing *l = &w->before;
-    ls_err err = LS_ERR_INIT;
-    print_message("# %s: %llu TXIDs, %ld jobs, %ld failed, %ld died, %ld requests spoilt, %ld "
-                  "restores\n",
-                  w->p->name, (unsigned long long)model_txid(w->m), w->jobs, w->failed, w->kills,
-                  w->spoilt, w->restores);
-    must(model_check_files(w->m, w->inner, &err), &err);
-    assert_int_equal(listing_newest(l), model_txid(w->m));
-    assert_old_is_gone(w, l);
-    assert_few_files(w, l);
-    if (w->local != NULL) {
-        assert_local_is_gone(w);
-    }
-}
-
-/* ---- all of it ---- */
-
-static void sim_init(world *w, void **state, const profile *p) {
-    ls_err err = LS_ERR_INIT;
-    *w = (world){.p = p, .now = T0, .day_end = T0};
-    w->seed = from_env("SIM_SEED", 1) * 1000 + (uint64_t)p->bursts;
-    w->m = model_new(w->seed, 512);
-    w->inner = memstore_new(p->copies);
-    w->s = faultstore_new(w->inner);
-    w->spill = tempdir_path(state, "spill");
-    must(ls_mkdirs(w->spill, &LS_PERM_PRIVATE, &err), &err);
+    modelled *d = calloc(1, sizeof *d);
+    assert_non_null(d);
+    d->base.ops = &modelled_ops;
+    d->m = model_new(seed, 512);
     if (p->local) {
         char *dir = tempdir_path(state, "ltx/0");
         must(ls_mkdirs(dir, &LS_PERM_PRIVATE, &err), &err);
         free(dir);
-        w->local = tempdir_path(state, "ltx");
+        d->local = tempdir_path(state, "ltx");
+        d->base.local = d->local;
     }
-}
-
-static void sim_done(world *w) {
-    assert_int_equal(rmdir(w->spill), 0); /* no temporary file is left */
-    listing_done(&w->before);
-    ls_storage_free(w->s);
-    ls_storage_free(w->inner);
-    model_free(w->m);
-    free(w->spill);
-    free(w->local);
-}
-
-/* Time goes on by ticks, and by what slow requests and pauses took. */
-static void advance(world *w, int64_t *waited) {
-    int64_t ms = faultstore_waited_ms();
-    w->now += TICK + ms - *waited;
-    *waited = ms;
-}
-
-static void month(void **state, const profile *p) {
-    world w;
-    sim_init(&w, state, p);
-    int64_t waited = faultstore_waited_ms();
-    int64_t end = T0 + (int64_t)from_env("SIM_DAYS", 30) * DAY;
-    int64_t next_hour = T0 + HOUR;
-    while (w.now < end) {
-        work(&w);
-        tick(&w);
-        if (w.now >= next_hour) {
-            check(&w, draw(&w, 24) == 0);
-            next_hour = ls_schedule_next(w.now, HOUR);
-        }
-        advance(&w, &waited);
-    }
-    w.calm = true;
-    for (int64_t rest = w.now + DAY / 2; w.now < rest;) {
-        tick(&w);
-        advance(&w, &waited);
-    }
-    check(&w, true);
-    assert_tidy(&w);
-    sim_done(&w);
+    return &d->base;
 }
 
 static void a_busy_database(void **state) {
-    const profile p = {.name = "busy",
-                       .snapshot_ms = DAY,
-                       .snapshot_retention_ms = 7 * DAY,
-                       .l0_retention_ms = 5 * MINUTE,
-                       .bursts = 6,
-                       .copies = true,
-                       .local = true};
-    month(state, &p);
+    const sim_profile p = {.name = "busy",
+                           .days = 30,
+                           .restarts = 1,
+                           .snapshot_ms = DAY,
+                           .snapshot_retention_ms = 7 * DAY,
+                           .l0_retention_ms = 5 * MINUTE,
+                           .bursts = 6,
+                           .copies = true,
+                           .local = true};
+    sim_run(state, &p, make);
 }
 
 static void a_database_with_idle_days(void **state) {
-    const profile p = {.name = "idle days",
-                       .snapshot_ms = DAY,
-                       .snapshot_retention_ms = DAY,
-                       .l0_retention_ms = 5 * MINUTE,
-                       .bursts = 3,
-                       .idle = 5};
-    month(state, &p);
+    const sim_profile p = {.name = "idle days",
+                           .days = 30,
+                           .restarts = 1,
+                           .snapshot_ms = DAY,
+                           .snapshot_retention_ms = DAY,
+                           .l0_retention_ms = 5 * MINUTE,
+                           .bursts = 3,
+                           .idle = 5};
+    sim_run(state, &p, make);
 }
 
 static void a_database_whose_page_size_changes(void **state) {
-    const profile p = {.name = "page size",
-                       .snapshot_ms = 6 * HOUR,
-                       .snapshot_retention_ms = 3 * DAY,
-                       .l0_retention_ms = 6 * HOUR,
-                       .bursts = 4,
-                       .idle = 2,
-                       .copies = true,
-                       .vacuum_day = 9};
-    month(state, &p);
+    const sim_profile p = {.name = "page size",
+                           .days = 30,
+                           .restarts = 1,
+                           .snapshot_ms = 6 * HOUR,
+                           .snapshot_retention_ms = 3 * DAY,
+                           .l0_retention_ms = 6 * HOUR,
+                           .bursts = 4,
+                           .idle = 2,
+                           .copies = true,
+                           .vacuum_day = 9};
+    sim_run(state, &p, make);
 }
 
 int main(void) {
