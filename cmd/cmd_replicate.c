@@ -62,7 +62,7 @@ static ls_code read_config(const ls_invocation *in, ls_config *config, ls_err *e
     const replicate_args *args = in->args;
 
     if (in->n_pos == 0)
-        return ls_load_config(&args->config, config, err);
+        return ls_read_config(&args->config, config, err);
     ls_config_init(config);
     return from_arguments(in, config, err);
 }
@@ -93,7 +93,15 @@ static ls_code check_dirs(const ls_config *config, ls_err *err) {
 /* ---- before the start ---- */
 
 /* Settings that an operator counts on must not be passed over in silence. */
-static void warn_later(const ls_config *config, const ls_log *log) {
+static void warn_passed_over(const ls_config *config, const ls_log *log) {
+    const ls_config_warnings *w = &config->warnings;
+
+    for (size_t i = 0; i < w->n; i++)
+        ls_log_write(log, LS_WARN, "key of the configuration has no effect",
+                     LS_ATTRS(LS_STR("at", w->items[i].text), LS_STR("hint", w->items[i].hint)));
+    if (w->more > 0)
+        ls_log_write(log, LS_WARN, "more keys of the configuration have no effect",
+                     LS_ATTRS(LS_INT("count", w->more)));
     for (size_t i = 0; i < config->n_later; i++)
         ls_log_write(log, LS_WARN, "setting is not part of this version yet and has no effect",
                      LS_ATTRS(LS_STR("key", config->later[i])));
@@ -243,7 +251,7 @@ static ls_code replicate(const ls_invocation *in, ls_config *config, ls_err *err
     ls_log_write(
         &log, LS_INFO, "litestream",
         LS_ATTRS(LS_STR("version", ls_version()), LS_STR("level", level == NULL ? "" : level)));
-    warn_later(config, &log);
+    warn_passed_over(config, &log);
     if (!config->retention_enabled)
         ls_log_write(&log, LS_WARN,
                      "retention disabled; cloud provider lifecycle policies must handle retention",

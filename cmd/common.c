@@ -11,10 +11,32 @@ const char *ls_default_config(void) {
     return env != NULL && env[0] != '\0' ? env : LS_CONFIG_DEFAULT_PATH;
 }
 
-ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls_err *err) {
+ls_code ls_read_config(const ls_config_args *args, ls_config *config, ls_err *err) {
     const char *path = args->config != NULL ? args->config : ls_default_config();
+    unsigned flags = (args->no_expand_env ? 0 : LS_CONFIG_EXPAND_ENV) |
+                     (args->allow_unknown_keys ? LS_CONFIG_ALLOW_UNKNOWN : 0);
 
-    return ls_config_load(path, !args->no_expand_env, config, err);
+    return ls_config_load(path, flags, config, err);
+}
+
+static void print_warnings(const ls_config_warnings *w) {
+    for (size_t i = 0; i < w->n; i++) {
+        fputs("Warning: ", stderr);
+        ls_write_safe(w->items[i].text, stderr);
+        fputs("\nhint: ", stderr);
+        ls_write_safe(w->items[i].hint, stderr);
+        fputc('\n', stderr);
+    }
+    if (w->more > 0)
+        fprintf(stderr, "Warning: and %zu more\n", w->more);
+}
+
+ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls_err *err) {
+    ls_code rc = ls_read_config(args, config, err);
+
+    if (rc == LS_OK)
+        print_warnings(&config->warnings);
+    return rc;
 }
 
 ls_log ls_config_log(const ls_config *config, const char *level) {

@@ -31,6 +31,7 @@ extern const ls_command ls_cmd_wal;
 typedef struct ls_config_args {
     const char *config;
     bool no_expand_env;
+    bool allow_unknown_keys;
 } ls_config_args;
 
 /* Their rows in a table; member is the ls_config_args in the argument struct. */
@@ -41,17 +42,25 @@ typedef struct ls_config_args {
      .arg = "PATH",                                                                                \
      .help = "Configuration file.",                                                                \
      .shown = ls_default_config},                                                                  \
+        {.name = "no-expand-env",                                                                  \
+         .type = LS_OPT_BOOL,                                                                      \
+         .field = offsetof(type_, member.no_expand_env),                                           \
+         .help = "Leaves $NAME and ${NAME} in the configuration as they are."},                    \
     {                                                                                              \
-        .name = "no-expand-env", .type = LS_OPT_BOOL,                                              \
-        .field = offsetof(type_, member.no_expand_env),                                            \
-        .help = "Leaves $NAME and ${NAME} in the configuration as they are."                       \
+        .name = "allow-unknown-keys", .type = LS_OPT_BOOL,                                         \
+        .field = offsetof(type_, member.allow_unknown_keys),                                       \
+        .help = "Passes over keys of the configuration that this version does not know, with a "   \
+                "warning for each, instead of refusing it."                                        \
     }
 
 /* LITESTREAM_CONFIG, where it is set and not empty, else /etc/litestream.yml. */
 const char *ls_default_config(void);
 
 /* Reads the configuration that args names, or the default one. ls_config_done afterwards, also
- * after a failure. */
+ * after a failure. Its warnings are the caller's to tell. */
+LS_MUST ls_code ls_read_config(const ls_config_args *args, ls_config *config, ls_err *err);
+
+/* The same, its warnings on standard error. */
 LS_MUST ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls_err *err);
 
 /* The log that a configuration asks for; level: a flag's value, or NULL. LOG_LEVEL in the

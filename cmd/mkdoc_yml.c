@@ -71,7 +71,8 @@ void ls_man_config(void) {
     fputs(".Sh DESCRIPTION\n", stdout);
     ls_mdoc_text(
         "The configuration is a YAML file, /etc/litestream.yml if no other is named. A key that is "
-        "not described here is an error, which names its line and the nearest key; keys at the top "
+        "not described here is an error, which names its line and the nearest key, or with "
+        "-allow-unknown-keys a warning; keys at the top "
         "level that start with x- are yours, to put anchors under. Anchors, aliases and << work; "
         "of "
         "keys given twice the later one counts.\n\n"

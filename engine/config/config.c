@@ -54,6 +54,11 @@ void ls_config_done(ls_config *c) {
     free(c->log_level_text);
     free(c->socket_path);
     free(c->addr);
+    for (size_t i = 0; i < c->warnings.n; i++) {
+        free(c->warnings.items[i].text);
+        free(c->warnings.items[i].hint);
+    }
+    free(c->warnings.items);
     *c = (ls_config){0};
 }
 
@@ -239,14 +244,15 @@ static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
     return rc == LS_OK ? make_dbs(&m, c) : rc;
 }
 
-static ls_code parse_expanded(const char *text, size_t len, const char *name, ls_config *c,
-                              ls_err *err) {
+static ls_code parse_expanded(const char *text, size_t len, const char *name, unsigned flags,
+                              ls_config *c, ls_err *err) {
+    bool allow = (flags & LS_CONFIG_ALLOW_UNKNOWN) != 0;
     ls_raw_top top = {0};
     ls_yaml tree;
 
     ls_code rc = ls_yaml_parse(&tree, text, len, name, err);
     if (rc == LS_OK)
-        rc = ls_raw_decode(&tree, name, &top, err);
+        rc = ls_raw_decode(&tree, name, allow ? &c->warnings : NULL, &top, err);
     if (rc == LS_OK)
         rc = ls_raw_validate(&top, name, err);
     if (rc == LS_OK)
@@ -256,7 +262,7 @@ static ls_code parse_expanded(const char *text, size_t len, const char *name, ls
     return rc;
 }
 
-ls_code ls_config_parse(const char *text, size_t len, const char *name, bool expand_env,
+ls_code ls_config_parse(const char *text, size_t len, const char *name, unsigned flags,
                         ls_config *c, ls_err *err) {
     char *expanded = NULL;
     ls_code rc = LS_OK;
@@ -264,10 +270,10 @@ ls_code ls_config_parse(const char *text, size_t len, const char *name, bool exp
     ls_config_init(c);
     if (len > LS_CONFIG_MAX_BYTES)
         return ls_fail(err, LS_ELIMIT, "%s: more than %u bytes", name, LS_CONFIG_MAX_BYTES);
-    if (expand_env)
+    if ((flags & LS_CONFIG_EXPAND_ENV) != 0)
         rc = ls_env_expand(text, len, &expanded, &len, err);
     if (rc == LS_OK)
-        rc = parse_expanded(expanded == NULL ? text : expanded, len, name, c, err);
+        rc = parse_expanded(expanded == NULL ? text : expanded, len, name, flags, c, err);
     free(expanded);
     if (rc != LS_OK) {
         ls_config_done(c);
@@ -276,7 +282,7 @@ ls_code ls_config_parse(const char *text, size_t len, const char *name, bool exp
     return rc;
 }
 
-ls_code ls_config_load(const char *path, bool expand_env, ls_config *c, ls_err *err) {
+ls_code ls_config_load(const char *path, unsigned flags, ls_config *c, ls_err *err) {
     char *full = NULL, *text = NULL;
     size_t len = 0;
 
@@ -289,7 +295,7 @@ ls_code ls_config_load(const char *path, bool expand_env, ls_config *c, ls_err *
         (void)ls_fail(err, LS_ENOTFOUND, "config file not found: %s", full);
         rc = ls_hint(err, "give its path with -config or LITESTREAM_CONFIG");
     } else if (rc == LS_OK) {
-        rc = ls_config_parse(text, len, full, expand_env, c, err);
+        rc = ls_config_parse(text, len, full, flags, c, err);
     }
     free(text);
     free(full);

@@ -1,7 +1,8 @@
 /*
  * litestream.yml: one table of keys (keys.h) gives parser, errors, nearest names and
- * litestream.yml(5). Unknown keys are errors with line, column and the nearest name; keys of
- * backends that this build lacks are accepted, the replica then fails when it is opened.
+ * litestream.yml(5). Unknown keys are errors with line, column and the nearest name, or warnings
+ * where the caller allows them; keys of backends that this build lacks are accepted, the replica
+ * then fails when it is opened.
  */
 #ifndef LS_CONFIG_CONFIG_H
 #define LS_CONFIG_CONFIG_H
@@ -36,6 +37,19 @@ typedef struct ls_db_config {
     ls_replica_config replica;
 } ls_db_config;
 
+/* A key that was passed over: "c.yml:3:5: unknown key ...", and what to do about it. */
+typedef struct ls_config_warning {
+    char *text, *hint;
+} ls_config_warning;
+
+#define LS_CONFIG_WARNINGS_MAX 100
+
+/* The first of them, in the order of the file, and how many there are beyond. */
+typedef struct ls_config_warnings {
+    ls_config_warning *items;
+    size_t n, more;
+} ls_config_warnings;
+
 #define LS_CONFIG_LATER_MAX 8
 #define LS_CONFIG_LEVELS_MAX 8
 
@@ -65,18 +79,25 @@ typedef struct ls_config {
     char *log_level_text;                   /* as written; NULL: not */
     const char *later[LS_CONFIG_LATER_MAX]; /* keys in use that this version passes over; static */
     size_t n_later;
+    ls_config_warnings warnings; /* only with LS_CONFIG_ALLOW_UNKNOWN */
 } ls_config;
 
 /* Everything at its default, no databases. */
 void ls_config_init(ls_config *c);
 void ls_config_done(ls_config *c);
 
-/* Reads, expands $NAME and ${NAME} unless told not to, parses, applies defaults and inheritance,
- * validates. LS_ENOTFOUND "config file not found: P". Errors name file, line and column. */
-LS_MUST ls_code ls_config_load(const char *path, bool expand_env, ls_config *c, ls_err *err);
+/* How a configuration is read: bits. */
+enum {
+    LS_CONFIG_EXPAND_ENV = 1,    /* $NAME and ${NAME} are replaced */
+    LS_CONFIG_ALLOW_UNKNOWN = 2, /* unknown keys are warnings of the configuration, no errors */
+};
+
+/* Reads, expands, parses, applies defaults and inheritance, validates. LS_ENOTFOUND "config file
+ * not found: P". Errors name file, line and column. */
+LS_MUST ls_code ls_config_load(const char *path, unsigned flags, ls_config *c, ls_err *err);
 
 /* The same from text; name stands in errors. */
-LS_MUST ls_code ls_config_parse(const char *text, size_t len, const char *name, bool expand_env,
+LS_MUST ls_code ls_config_parse(const char *text, size_t len, const char *name, unsigned flags,
                                 ls_config *c, ls_err *err);
 
 /* One database with one replica given on the command line; path and url copied. */

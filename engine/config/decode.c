@@ -1,5 +1,6 @@
 /* YAML tree to raw configuration, by the table of keys. */
 #include "engine/base/text.h"
+#include "engine/config/config.h"
 #include "engine/config/keys.h"
 #include "engine/config/raw.h"
 #include "engine/config/scalar.h"
@@ -14,7 +15,8 @@
 #define MERGES_MAX 64
 
 typedef struct decoder {
-    const char *name; /* of the text */
+    const char *name;            /* of the text */
+    ls_config_warnings *unknown; /* NULL: unknown keys are errors */
     ls_raw_top *top;
     ls_err *err;
     unsigned steps;
@@ -305,8 +307,11 @@ static ls_code decode_submap(decoder *d, const ls_key *key, const ls_yaml_node *
     if (null)
         return LS_OK;
     place p = inside(at, key->name, key->section, base);
-    if (node->kind != LS_YAML_MAP)
-        return wrong_kind(d, node, p.path, "a map");
+    if (node->kind != LS_YAML_MAP) {
+        const char *replaced = ls_key_replaced(at->section, key->name);
+        (void)wrong_kind(d, node, p.path, "a map");
+        return replaced == NULL ? d->err->code : ls_hint(d->err, "%s", replaced);
+    }
     return decode_map(d, node, &p, depth);
 }
 
@@ -335,7 +340,7 @@ static const char *nearest_key(unsigned section, const char *name) {
     return ls_nearest(name, names);
 }
 
-static ls_code unknown_key(decoder *d, const ls_yaml_node *key, const place *at) {
+static ls_code fail_unknown(decoder *d, const ls_yaml_node *key, const place *at) {
     const char *replaced = ls_key_replaced(at->section, key->text);
     unsigned other = 0;
 
@@ -355,6 +360,32 @@ static ls_code unknown_key(decoder *d, const ls_yaml_node *key, const place *at)
         return ls_hint(d->err, "litestream.yml(5) lists the keys");
     return ls_hint(d->err, "\"%s\" belongs %s%s", key->text,
                    other == LS_IN_TOP ? "at the top level" : "in ", ls_section_name(other));
+}
+
+static ls_code add_warning(ls_config_warnings *w, const ls_err *what) {
+    /* Grown to its maximum at once: there is at most one such list. */
+    if (w->items == NULL)
+        w->items = calloc(LS_CONFIG_WARNINGS_MAX, sizeof *w->items);
+    if (w->items == NULL)
+        return LS_ENOMEM;
+    if (w->n == LS_CONFIG_WARNINGS_MAX) {
+        w->more++;
+        return LS_OK;
+    }
+    ls_config_warning *item = &w->items[w->n++];
+    item->text = strdup(what->msg);
+    item->hint = strdup(what->hint);
+    return item->text == NULL || item->hint == NULL ? LS_ENOMEM : LS_OK;
+}
+
+static ls_code unknown_key(decoder *d, const ls_yaml_node *key, const place *at) {
+    ls_code rc = fail_unknown(d, key, at);
+
+    if (d->unknown == NULL)
+        return rc;
+    rc = add_warning(d->unknown, d->err);
+    ls_err_clear(d->err);
+    return rc == LS_OK ? LS_OK : ls_fail(d->err, rc, "%s: out of memory", d->name);
 }
 
 static ls_code decode_pair(decoder *d, const ls_yaml_item *item, const place *at, int depth) {
@@ -420,8 +451,9 @@ static ls_code decode_map(decoder *d, const ls_yaml_node *node, const place *at,
     return rc;
 }
 
-ls_code ls_raw_decode(const ls_yaml *tree, const char *name, ls_raw_top *top, ls_err *err) {
-    decoder d = {.name = name, .top = top, .err = err};
+ls_code ls_raw_decode(const ls_yaml *tree, const char *name, ls_config_warnings *unknown,
+                      ls_raw_top *top, ls_err *err) {
+    decoder d = {.name = name, .unknown = unknown, .top = top, .err = err};
     place at = {.section = LS_IN_TOP, .base = top};
 
     *top = (ls_raw_top){0};

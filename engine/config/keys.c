@@ -202,11 +202,13 @@ const char *ls_key_replaced(unsigned section, const char *name) {
         unsigned where;
         const char *name, *hint;
     } removed[] = {
-        {LS_IN_REPLICA, "retention", "write snapshot: {retention: 24h} at the top level instead"},
-        {LS_IN_REPLICA, "retention-check-interval",
+        /* At the top level as a map it is a key. */
+        {LS_IN_REPLICA | LS_IN_DB | LS_IN_TOP, "retention",
+         "write snapshot: {retention: 24h} at the top level instead"},
+        {LS_IN_REPLICA | LS_IN_DB | LS_IN_TOP, "retention-check-interval",
          "retention follows each snapshot now; for level 0 there is l0-retention-check-interval at "
          "the top level"},
-        {LS_IN_REPLICA, "snapshot-interval",
+        {LS_IN_REPLICA | LS_IN_DB | LS_IN_TOP, "snapshot-interval",
          "write snapshot: {interval: 24h} at the top level instead"},
         {LS_IN_DB | LS_IN_TOP, "max-checkpoint-page-count", "truncate-page-n took its place"},
         {LS_IN_DB | LS_IN_TOP, "shadow-retention-count",

@@ -60,7 +60,8 @@ const ls_key *ls_key_find(unsigned section, const char *name);
 /* A section as messages name it: "dbs[]", "" for the top. */
 const char *ls_section_name(unsigned section);
 
-/* What took the place of a key that older versions had, as a hint; NULL if it never was one. */
+/* What took the place of a key that older versions had, or of its older form, as a hint; NULL if it
+ * never was one. */
 const char *ls_key_replaced(unsigned section, const char *name);
 
 /* "duration", "size", ...: for the manual. */

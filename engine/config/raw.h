@@ -51,8 +51,12 @@ typedef struct ls_raw_top {
     size_t n_dbs;
 } ls_raw_top;
 
-/* Fills top from the tree; name stands in errors. ls_raw_done in any case. */
-LS_MUST ls_code ls_raw_decode(const ls_yaml *tree, const char *name, ls_raw_top *top, ls_err *err);
+struct ls_config_warnings;
+
+/* Fills top from the tree; name stands in errors. Unknown keys are added to unknown; NULL: they are
+ * errors. ls_raw_done in any case. */
+LS_MUST ls_code ls_raw_decode(const ls_yaml *tree, const char *name,
+                              struct ls_config_warnings *unknown, ls_raw_top *top, ls_err *err);
 void ls_raw_done(ls_raw_top *top);
 
 /* The checks of values against each other and their limits. */

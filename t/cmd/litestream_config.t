@@ -7,7 +7,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap
-from program import config, error, litestream, success
+from program import as_json, config, error, litestream, success
 
 d = tap.scratch()
 
@@ -82,6 +82,24 @@ for text, msg, hint in [
 r = databases("dbs: [{path: /a, replica: {secret-access-key: {x: hush}}}]")
 tap.ok(r.rc == 1 and "hush" not in r.out + r.err and "secret-access-key" in r.err,
        "a secret is not shown", r)
+
+text = "snapshto: {interval: 1h}\ndbs: [{path: /a, replica: {path: /r, retention: 72h}}]\n"
+warnings = ('Warning: %s:1:1: unknown key "snapshto"\nhint: did you mean "snapshot"?\n'
+            'Warning: %s:2:38: "retention" in dbs[0].replica is not a key any more\n'
+            'hint: write snapshot: {retention: 24h} at the top level instead\n' % (c, c))
+error(databases(text), c + ":1:1: unknown key \"snapshto\"", "did you mean \"snapshot\"?")
+r = databases(text, "-allow-unknown-keys", "-json")
+tap.ok(r.rc == 0 and r.err == warnings and as_json(r) == [{"path": "/a", "replica": "file"}],
+       "-allow-unknown-keys: a warning for each, the rest counts", r)
+tap.write(d + "/blocked", b"")
+text = "novel: 1\ndbs: [{path: %s/blocked/a.db, replica: {path: %s/r}}]\n" % (d, d)
+for command in ("status", "ltx", "restore", "restore-points", "verify", "reset"):
+    args = [] if command == "status" else [d + "/blocked/a.db"]
+    r = litestream(command, "-config", config(d, text), "-allow-unknown-keys", *args)
+    tap.ok(r.err.startswith('Warning: %s:1:1: unknown key "novel"\n' % c), "... also of " + command, r)
+r = litestream("replicate", "-config", c, "-allow-unknown-keys", "-once")
+tap.ok('level=WARN msg="key of the configuration has no effect" at="%s:1:1: unknown key '
+       '\\"novel\\"" hint="litestream.yml(5) lists the keys"\n' % c in r.out, "replicate logs it", r)
 
 for replica_text, msg in [
     ("", "must specify replica for database"),

@@ -22,15 +22,25 @@ static void check_config(const ls_config *c) {
         check_db(&c->dbs[i]);
 }
 
-static void parse(const char *text, size_t len, bool expand) {
+static void check_warnings(const ls_config_warnings *w) {
+    EXPECT(w->n <= LS_CONFIG_WARNINGS_MAX && (w->more == 0 || w->n == LS_CONFIG_WARNINGS_MAX));
+    for (size_t i = 0; i < w->n; i++)
+        EXPECT(w->items[i].text[0] != '\0' && w->items[i].hint[0] != '\0');
+}
+
+/* True if it was accepted. */
+static bool parse(const char *text, size_t len, unsigned flags) {
     ls_err err = LS_ERR_INIT;
     ls_config config;
-    ls_code rc = ls_config_parse(text, len, "fuzz", expand, &config, &err);
+    ls_code rc = ls_config_parse(text, len, "fuzz", flags, &config, &err);
 
     EXPECT((rc == LS_OK) == (err.msg[0] == '\0'));
     EXPECT(rc == LS_OK || config.n_dbs == 0);
+    EXPECT((flags & LS_CONFIG_ALLOW_UNKNOWN) != 0 || config.warnings.n == 0);
+    check_warnings(&config.warnings);
     check_config(&config);
     ls_config_done(&config);
+    return rc == LS_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -40,8 +50,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     EXPECT(text != NULL);
     if (size > 0)
         memcpy(text, data, size);
-    parse(text, size, false);
-    parse(text, size, true);
+    bool good = parse(text, size, 0);
+    /* What is right stays right where more is allowed. */
+    EXPECT(parse(text, size, LS_CONFIG_ALLOW_UNKNOWN) || !good);
+    (void)parse(text, size, LS_CONFIG_EXPAND_ENV);
     free(text);
     return 0;
 }

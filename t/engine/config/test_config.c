@@ -323,6 +323,12 @@ static void test_unknown_keys(void **state) {
     fails("dbs: [{max-checkpoint-page-count: 5}]",
           "c.yml:1:8: \"max-checkpoint-page-count\" in dbs[0] is not a key any more",
           "truncate-page-n took its place");
+    fails("dbs: [{path: /a, retention: 72h}]",
+          "c.yml:1:18: \"retention\" in dbs[0] is not a key any more",
+          "write snapshot: {retention: 24h} at the top level instead");
+    fails("retention: 72h", "c.yml:1:12: retention must be a map, not a text",
+          "write snapshot: {retention: 24h} at the top level instead");
+    fails("socket: on", "c.yml:1:9: socket must be a map, not a text", NULL);
     fails("dbs: [{path: /a, replica: {path: /r, age: {recipients: [x]}}}]",
           "c.yml:1:56: age encryption is not currently supported, if you need encryption please "
           "revert back to Litestream v0.3.x",
@@ -332,6 +338,58 @@ static void test_unknown_keys(void **state) {
           "revert back to Litestream v0.3.x",
           NULL);
     ok("x-mine: {anything: [goes, here]}\n");
+}
+
+static ls_code allow(const char *text) {
+    ls_config_done(&config);
+    ls_err_clear(&err);
+    return ls_config_parse(text, strlen(text), "c.yml", LS_CONFIG_ALLOW_UNKNOWN, &config, &err);
+}
+
+static void test_allow_unknown(void **state) {
+    const ls_config_warnings *w = &config.warnings;
+
+    (void)state;
+    assert_int_equal(allow("snapshot: {retnetion: 1h, interval: 2h}\n"
+                           "dbs:\n"
+                           "- path: /a\n"
+                           "  replica: {path: /r, retention: 3h, novel: {deep: [1]}}\n"),
+                     LS_OK);
+    assert_int_equal(config.snapshot_interval, 2 * 3600 * LS_SEC);
+    assert_int_equal(config.snapshot_retention, 24 * 3600 * LS_SEC);
+    assert_int_equal(config.n_dbs, 1);
+    assert_string_equal(config.dbs[0].replica.path, "/r");
+    assert_int_equal(w->n, 3);
+    assert_string_equal(w->items[0].text, "c.yml:1:12: unknown key \"retnetion\" in snapshot");
+    assert_string_equal(w->items[0].hint, "did you mean \"retention\"?");
+    assert_string_equal(w->items[1].text,
+                        "c.yml:4:23: \"retention\" in dbs[0].replica is not a key any more");
+    assert_string_equal(w->items[1].hint,
+                        "write snapshot: {retention: 24h} at the top level instead");
+    assert_string_equal(w->items[2].text, "c.yml:4:38: unknown key \"novel\" in dbs[0].replica");
+    assert_string_equal(w->items[2].hint, "litestream.yml(5) lists the keys");
+
+    /* Only keys: a wrong value of a known one stays an error. */
+    assert_int_equal(allow("novel: 1\nsnapshot: {interval: 5}\n"), LS_ECONFIG);
+    assert_string_equal(err.msg,
+                        "c.yml:2:22: snapshot.interval must be a duration such as 10s, not 5");
+    assert_int_equal(w->n, 0);
+    ok("dbs: []\n");
+    assert_int_equal(w->n, 0);
+}
+
+/* However many there are, a bounded number is kept. */
+static void test_many_unknown(void **state) {
+    char text[8192];
+    size_t at = 0;
+
+    (void)state;
+    for (int i = 0; i < 250; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "unknown%d: 1\n", i);
+    assert_int_equal(allow(text), LS_OK);
+    assert_int_equal(config.warnings.n, LS_CONFIG_WARNINGS_MAX);
+    assert_int_equal(config.warnings.more, 250 - LS_CONFIG_WARNINGS_MAX);
+    assert_string_equal(config.warnings.items[99].text, "c.yml:100:1: unknown key \"unknown99\"");
 }
 
 /* ---- checks of values ---- */
@@ -796,6 +854,7 @@ int main(void) {
         cmocka_unit_test(test_load),           cmocka_unit_test(test_add),
         cmocka_unit_test(test_control),        cmocka_unit_test(test_later),
         cmocka_unit_test(test_maintenance),    cmocka_unit_test(test_snapshot_of_databases),
+        cmocka_unit_test(test_allow_unknown),  cmocka_unit_test(test_many_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -16,6 +16,7 @@
 #include "t/support/faults.h"
 
 static const char text[] = "exec: run $HOME it\n"
+                           "novel: {x: y}\n"
                            "x-a: &a {sync-interval: 3s, type: file}\n"
                            "logging: {level: debug, type: json}\n"
                            "levels: [{interval: 1s}, {interval: 2s}, {interval: 3s}]\n"
@@ -30,7 +31,8 @@ static long calls;
 
 static ls_code parse(ls_config *config, long fail_at, ls_err *err) {
     faults_arm(FAULT_MEMORY, fail_at, ENOMEM);
-    ls_code rc = ls_config_parse(text, strlen(text), "c.yml", true, config, err);
+    ls_code rc = ls_config_parse(text, strlen(text), "c.yml",
+                                 LS_CONFIG_EXPAND_ENV | LS_CONFIG_ALLOW_UNKNOWN, config, err);
     calls = faults_disarm(NULL);
     return rc;
 }
