@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *ls_default_config(void) {
     const char *env = getenv("LITESTREAM_CONFIG");
@@ -41,8 +42,13 @@ ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls_err *er
 
 ls_log ls_config_log(const ls_config *config, const char *level) {
     const char *env = getenv("LOG_LEVEL");
-    ls_log log = {
-        .fd = config->log_stderr ? 2 : 1, .level = config->log_level, .format = config->log_format};
+    const char *no_color = getenv("NO_COLOR");
+    ls_log log = {.fd = config->log_stderr ? 2 : 1,
+                  .level = config->log_level,
+                  .format = config->log_format,
+                  .source = config->log_source};
+
+    log.color = isatty(log.fd) == 1 && (no_color == NULL || no_color[0] == '\0');
 
     /* A bad value of the environment is no reason not to start. */
     if (env != NULL && env[0] != '\0')

@@ -1,11 +1,13 @@
 /*
  * Log records: put together in memory, then written with one write(2).
  *
- * Text:  time=2026-11-21T09:02:20.162Z level=INFO msg="ltx file uploaded" level=0 size=4096
- * JSON:  {"time":"2026-11-21T09:02:20.162331Z","level":"INFO","msg":"...","level":0,"size":4096}
+ * Text:    time=2026-11-21T09:02:20.162Z level=INFO msg="ltx file uploaded" level=0 size=4096
+ * JSON:    {"time":"2026-11-21T09:02:20.162331Z","level":"INFO","msg":"...","level":0,"size":4096}
+ * Pretty:  09:02:20 INF ltx file uploaded level=0 size=4096
  *
- * A key with a dot ("txid.replica") is a group: as it is in text, a nested object in JSON;
- * neighbours of one group share the object.
+ * The place in the source, where it is wanted, stands behind the level. A key with a dot
+ * ("txid.replica") is a group: as it is in text, a nested object in JSON; neighbours of one group
+ * share the object.
  */
 #include "engine/base/log.h"
 
@@ -31,25 +33,36 @@
 /* Threads take turns: a pipe keeps only writes of up to PIPE_BUF bytes in one piece. */
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static const char *level_name(ls_level level) {
-    if (level < LS_DEBUG) {
-        return "TRACE";
+static const struct level {
+    ls_level from;
+    const char *name, *brief, *color;
+} levels[] = {
+    {LS_ERROR, "ERROR", "ERR", "\x1b[91m"}, {LS_WARN, "WARN", "WRN", "\x1b[93m"},
+    {LS_INFO, "INFO", "INF", "\x1b[92m"},   {LS_DEBUG, "DEBUG", "DBG", ""},
+    {LS_TRACE, "TRACE", "TRACE", ""},
+};
+#define FAINT "\x1b[2m"
+#define PLAIN "\x1b[0m"
+
+static const struct level *level_of(ls_level level) {
+    const struct level *l = levels;
+    while (l->from != LS_TRACE && level < l->from) {
+        l++;
     }
-    if (level < LS_INFO) {
-        return "DEBUG";
-    }
-    if (level < LS_WARN) {
-        return "INFO";
-    }
-    return level < LS_ERROR ? "WARN" : "ERROR";
+    return l;
 }
 
 /* Local time with its offset; milliseconds, or (json) nanoseconds without trailing zeros. */
-static void format_now(bool json, char *out, size_t size) {
+static void format_now(ls_log_format format, char *out, size_t size) {
+    bool json = format == LS_LOG_JSON;
     struct timespec ts = {0};
     struct tm tm = {0};
     (void)clock_gettime(CLOCK_REALTIME, &ts);
     (void)localtime_r(&ts.tv_sec, &tm);
+    if (format == LS_LOG_PRETTY) {
+        (void)strftime(out, size, "%H:%M:%S", &tm);
+        return;
+    }
     char fraction[16];
     int n = json ? snprintf(fraction, sizeof fraction, ".%09ld", ts.tv_nsec)
                  : snprintf(fraction, sizeof fraction, ".%03ld", ts.tv_nsec / 1000000);
@@ -123,15 +136,15 @@ static ls_code add_value(ls_buf *b, bool json, const ls_attr *a, ls_err *err) {
 
 /* ---- records ---- */
 
-static ls_code add_text_attrs(ls_buf *b, const ls_attr *a, ls_err *err) {
+static ls_code add_text_attrs(ls_buf *b, bool color, const ls_attr *a, ls_err *err) {
     ls_code code = LS_OK;
     for (; code == LS_OK && a != NULL && a->kind != LS_ATTR_END; a++) {
-        code = ls_buf_add(b, " ", 1, err);
+        code = ls_buf_addf(b, err, " %s", color ? FAINT : "");
         if (code == LS_OK) {
             code = add_text_str(b, a->key, err);
         }
         if (code == LS_OK) {
-            code = ls_buf_add(b, "=", 1, err);
+            code = ls_buf_addf(b, err, "=%s", color ? PLAIN : "");
         }
         if (code == LS_OK) {
             code = add_value(b, false, a, err);
@@ -194,42 +207,116 @@ static ls_code add_json_attrs(ls_buf *b, const ls_attr *a, ls_err *err) {
     return code == LS_OK && open > 0 ? ls_buf_add(b, "}", 1, err) : code;
 }
 
-static ls_code add_head(ls_buf *b, bool json, ls_level level, const char *msg, ls_err *err) {
-    char now[64];
-    format_now(json, now, sizeof now);
-    ls_code code = json ? ls_buf_addf(b, err, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", now,
-                                      level_name(level))
-                        : ls_buf_addf(b, err, "time=%s level=%s msg=", now, level_name(level));
-    return code != LS_OK ? code : add_str(b, json, msg, err);
+/* One record's parts. head: attributes in front of attrs; either may be NULL. */
+typedef struct record {
+    const ls_log_place *place;
+    ls_level level;
+    const char *msg;
+    const ls_attr *head, *attrs;
+} record;
+
+/* The file's path in the source tree: what the compiler was given for all of them begins alike. */
+static const char *tree_path(const char *file) {
+    size_t len = strlen(__FILE__) - strlen("engine/base/log.c");
+    return strncmp(file, __FILE__, len) == 0 ? file + len : file;
 }
 
-/* head: attributes in front of attrs; either may be NULL. */
-static ls_code add_record(ls_buf *b, const ls_log *log, ls_level level, const char *msg,
-                          const ls_attr *head, const ls_attr *attrs, ls_err *err) {
-    bool json = log->format == LS_LOG_JSON;
-    ls_code (*add)(ls_buf *, const ls_attr *, ls_err *) = json ? add_json_attrs : add_text_attrs;
-    ls_code code = add_head(b, json, level, msg, err);
-    if (code == LS_OK) {
-        code = add(b, head, err);
+/* A path's last two parts: "store/entry.c". */
+static const char *short_path(const char *path) {
+    const char *last = path;
+    for (const char *p = path, *end; (end = strchr(p, '/')) != NULL; p = end + 1) {
+        last = path;
+        path = end + 1;
+    }
+    return last;
+}
+
+static ls_code add_text_head(ls_buf *b, const ls_log *log, const record *r, const char *now,
+                             ls_err *err) {
+    ls_code code = ls_buf_addf(b, err, "time=%s level=%s ", now, level_of(r->level)->name);
+    if (code == LS_OK && log->source) {
+        code = ls_buf_addf(b, err, "source=%s:%d ", tree_path(r->place->file), r->place->line);
     }
     if (code == LS_OK) {
-        code = add(b, attrs, err);
+        code = ls_buf_addf(b, err, "msg=");
+    }
+    return code != LS_OK ? code : add_str(b, false, r->msg, err);
+}
+
+static ls_code add_json_head(ls_buf *b, const ls_log *log, const record *r, const char *now,
+                             ls_err *err) {
+    ls_code code =
+        ls_buf_addf(b, err, "{\"time\":\"%s\",\"level\":\"%s\",", now, level_of(r->level)->name);
+    if (code == LS_OK && log->source) {
+        code = ls_buf_addf(b, err, "\"source\":{\"function\":\"%s\",\"file\":\"%s\",\"line\":%d},",
+                           r->place->function, tree_path(r->place->file), r->place->line);
+    }
+    if (code == LS_OK) {
+        code = ls_buf_addf(b, err, "\"msg\":");
+    }
+    return code != LS_OK ? code : add_str(b, true, r->msg, err);
+}
+
+/* Nothing in it that would drive a terminal or break the line. */
+static bool printable(const char *text, size_t len) {
+    bool good = true;
+    for (size_t i = 0; good && i < len;) {
+        uint32_t rune;
+        i += ls_utf8_decode(text + i, len - i, &rune);
+        good = ls_rune_printable(rune);
+    }
+    return good;
+}
+
+static ls_code add_pretty_head(ls_buf *b, const ls_log *log, const record *r, const char *now,
+                               ls_err *err) {
+    const struct level *l = level_of(r->level);
+    const char *faint = log->color ? FAINT : "", *plain = log->color ? PLAIN : "";
+    const char *color = log->color ? l->color : "";
+    ls_code code = ls_buf_addf(b, err, "%s%s%s %s%s%s ", faint, now, plain, color, l->brief,
+                               *color != '\0' ? plain : "");
+    if (code == LS_OK && log->source) {
+        code = ls_buf_addf(b, err, "%s%s:%d%s ", faint, short_path(tree_path(r->place->file)),
+                           r->place->line, plain);
+    }
+    if (code != LS_OK) {
+        return code;
+    }
+    size_t len = strlen(r->msg);
+    return printable(r->msg, len) ? ls_buf_add(b, r->msg, len, err)
+                                  : ls_quote_go(b, r->msg, len, err);
+}
+
+static ls_code add_record(ls_buf *b, const ls_log *log, const record *r, ls_err *err) {
+    static ls_code (*const heads[])(ls_buf *, const ls_log *, const record *, const char *,
+                                    ls_err *) = {
+        [LS_LOG_TEXT] = add_text_head,
+        [LS_LOG_JSON] = add_json_head,
+        [LS_LOG_PRETTY] = add_pretty_head,
+    };
+    bool json = log->format == LS_LOG_JSON, color = log->format == LS_LOG_PRETTY && log->color;
+    const ls_attr *lists[] = {r->head, r->attrs};
+    char now[64];
+    format_now(log->format, now, sizeof now);
+    ls_code code = heads[log->format](b, log, r, now, err);
+    for (size_t i = 0; code == LS_OK && i < 2; i++) {
+        code = json ? add_json_attrs(b, lists[i], err) : add_text_attrs(b, color, lists[i], err);
     }
     return code != LS_OK ? code : ls_buf_addf(b, err, "%s\n", json ? "}" : "");
 }
 
-static void write_record(const ls_log *log, ls_level level, const char *msg, const ls_attr *head,
-                         const ls_attr *attrs) {
-    if (log == NULL || level < log->level) {
+static void write_record(const ls_log *log, const record *r) {
+    if (log == NULL || r->level < log->level) {
         return;
     }
     ls_buf b;
     ls_err err = LS_ERR_INIT;
     ls_buf_init(&b, RECORD_MAX);
-    if (add_record(&b, log, level, msg, head, attrs, &err) != LS_OK) {
+    if (add_record(&b, log, r, &err) != LS_OK) {
         const ls_attr why[] = {LS_STR("reason", ls_code_name(err.code)), {.kind = LS_ATTR_END}};
+        const record note = {r->place, LS_WARN, "log record dropped", why, NULL};
         ls_buf_clear(&b);
-        if (add_record(&b, log, LS_WARN, "log record dropped", why, NULL, &err) != LS_OK) {
+        if (add_record(&b, log, &note, &err) != LS_OK) {
             ls_buf_clear(&b);
         }
     }
@@ -241,19 +328,34 @@ static void write_record(const ls_log *log, ls_level level, const char *msg, con
     ls_buf_done(&b);
 }
 
-void ls_log_write(const ls_log *log, ls_level level, const char *msg, const ls_attr *attrs) {
-    write_record(log, level, msg, NULL, attrs);
+void ls_log_put(const ls_log *log, const ls_log_place *place, ls_level level, const char *msg,
+                const ls_attr *attrs) {
+    const record r = {place, level, msg, NULL, attrs};
+    write_record(log, &r);
 }
 
-void ls_log_err(const ls_log *log, ls_level level, const char *msg, const ls_err *err,
-                const ls_attr *attrs) {
+void ls_log_put_err(const ls_log *log, const ls_log_place *place, ls_level level, const char *msg,
+                    const ls_err *err, const ls_attr *attrs) {
     const char *hint = ls_err_hint(err);
     const ls_attr head[] = {
         LS_STR("error", err->msg),
         {.kind = *hint != '\0' ? LS_ATTR_STR : LS_ATTR_END, .key = "hint", .str = hint},
         {.kind = LS_ATTR_END},
     };
-    write_record(log, level, msg, head, attrs);
+    const record r = {place, level, msg, head, attrs};
+    write_record(log, &r);
+}
+
+bool ls_log_format_parse(const char *text, ls_log_format *format) {
+    static const char *const names[] = {
+        [LS_LOG_TEXT] = "text", [LS_LOG_JSON] = "json", [LS_LOG_PRETTY] = "pretty"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *format = (ls_log_format)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool ls_level_parse(const char *text, ls_level *level) {

@@ -233,8 +233,9 @@ static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {
     c->log_stderr = top->log_stderr.set && top->log_stderr.num != 0;
     if (top->log_level.set && top->log_level.str[0] != '\0')
         c->log_level_set = ls_level_parse(top->log_level.str, &c->log_level);
-    if (top->log_type.set && strcmp(top->log_type.str, "json") == 0)
-        c->log_format = LS_LOG_JSON;
+    if (top->log_type.set)
+        (void)ls_log_format_parse(top->log_type.str, &c->log_format);
+    take_bool(&top->log_source, &c->log_source);
     note_later(top, c);
     ls_code rc = copy_text(&m, &top->exec, &c->exec);
     if (rc == LS_OK)

@@ -60,6 +60,7 @@ typedef struct ls_config {
     bool log_level_set;
     ls_log_format log_format;
     bool log_stderr;
+    bool log_source;
     int64_t shutdown_sync_timeout;        /* ns; 30 s */
     int64_t shutdown_sync_interval;       /* ns; 500 ms */
     int64_t levels[LS_CONFIG_LEVELS_MAX]; /* ns between compactions into level 1, 2 ... */

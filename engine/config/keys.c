@@ -62,10 +62,12 @@ const ls_key ls_keys[] = {
 
     KEY(LOGGING, "level", STRING, TOP(log_level), "info",
         "Least level that is logged: trace, debug, info, warn or error."),
-    KEY(LOGGING, "type", STRING, TOP(log_type), "text", "Form of the log: text or json."),
+    KEY(LOGGING, "type", STRING, TOP(log_type), "text",
+        "Form of the log: text, json, or pretty, which is shorter and on a terminal coloured."),
     KEY(LOGGING, "stderr", BOOL, TOP(log_stderr), "false",
         "Whether the log goes to standard error instead of standard output."),
-    KEY(LOGGING, "source", BOOL, NO, "false", "Whether records name their place in the source."),
+    KEY(LOGGING, "source", BOOL, TOP(log_source), "false",
+        "Whether records name their place in the source."),
 
     KEY(SOCKET, "enabled", BOOL, TOP(socket_enabled), "false",
         "Whether there is a control socket."),

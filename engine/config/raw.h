@@ -36,7 +36,7 @@ typedef struct ls_raw_level {
 
 typedef struct ls_raw_top {
     ls_raw exec;
-    ls_raw log_level, log_type, log_stderr;
+    ls_raw log_level, log_type, log_stderr, log_source;
     ls_raw addr, mcp_addr, socket_enabled, socket_path, socket_mode;
     ls_raw validation_interval, verify_compaction, retention_enabled;
     ls_raw snapshot_interval, snapshot_retention;

@@ -72,6 +72,7 @@ static ls_code check_logging(const ls_raw_top *t, const char *name, ls_err *err)
     static const char *const levels[] = {"trace", "debug", "info", "warn", "error", NULL};
     const ls_raw *level = &t->log_level, *type = &t->log_type;
     ls_level ignored;
+    ls_log_format format;
 
     if (level->set && level->str[0] != '\0' && !ls_level_parse(level->str, &ignored)) {
         (void)ls_raw_fail(err, name, level, "logging.level: unknown level \"%.40s\"", level->str);
@@ -80,11 +81,10 @@ static ls_code check_logging(const ls_raw_top *t, const char *name, ls_err *err)
             return ls_hint(err, "did you mean \"%s\"?", near);
         return ls_hint(err, "one of trace, debug, info, warn, error");
     }
-    if (!type->set || type->str[0] == '\0' || strcmp(type->str, "text") == 0 ||
-        strcmp(type->str, "json") == 0)
+    if (!type->set || type->str[0] == '\0' || ls_log_format_parse(type->str, &format))
         return LS_OK;
     (void)ls_raw_fail(err, name, type, "logging.type: unknown type \"%.40s\"", type->str);
-    return ls_hint(err, "one of text, json");
+    return ls_hint(err, "one of text, json, pretty");
 }
 
 static ls_code check_levels(const ls_raw_top *t, const char *name, ls_err *err) {

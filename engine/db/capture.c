@@ -35,8 +35,7 @@ static ls_code keep_reader(ls_db *db, ls_err *err) {
     db->pinned = false;
     db->successor = false;
     db->next_log.held = false;
-    ls_log_write(db->opts.log, LS_WARN, "read transaction was lost",
-                 LS_ATTRS(LS_STR("db", db->path)));
+    ls_log_write(db->opts.log, LS_WARN, "read transaction was lost", LS_ATTRS(LS_DB_NAMES(db)));
     ls_db_read_end(&db->r[db->cur]);
     return ls_db_read_begin(db, &db->r[db->cur], err);
 }
@@ -46,7 +45,7 @@ static void look_at_forbidden(ls_db *db, look *l, const char *what) {
     l->full = true;
     ls_db_full_because(db, "%s", what);
     ls_log_write(db->opts.log, LS_ERROR, "log changed in a way SQLite's locks forbid",
-                 LS_ATTRS(LS_STR("db", db->path), LS_TXID("txid", ls_db_txid(db)),
+                 LS_ATTRS(LS_DB_NAMES(db), LS_TXID("txid", ls_db_txid(db)),
                           LS_STR("hint", "is the database on a network file system, or was its "
                                          "-wal or -shm removed? A full snapshot follows")));
 }

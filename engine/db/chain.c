@@ -184,7 +184,7 @@ static ls_code put_aside(ls_db *db, const char *path, ls_err *why, ls_err *err) 
         code = ls_fail_errno(err, errno, "rename %s", path);
     } else {
         ls_log_err(db->opts.log, LS_WARN, "newest ltx file is damaged and was put aside", why,
-                   LS_ATTRS(LS_STR("db", db->path), LS_STR("path", aside)));
+                   LS_ATTRS(LS_DB_NAMES(db), LS_STR("file", aside)));
         code = ls_fsync_parent(path, err);
     }
     free(aside);

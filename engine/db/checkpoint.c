@@ -77,11 +77,15 @@ ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err) {
 /* Busy at once or done: the application never waits for it. */
 static void truncate_log(ls_db *db) {
     sqlite3_busy_timeout(db->w, 0);
+    struct stat st = {0};
     int frames, copied;
+    (void)fstat(db->wal_fd, &st);
     int rc = sqlite3_wal_checkpoint_v2(db->w, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames, &copied);
     sqlite3_busy_timeout(db->w, (int)(db->opts.busy_timeout / 1000000));
-    ls_log_write(db->opts.log, LS_INFO, "truncate checkpoint",
-                 LS_ATTRS(LS_STR("db", db->path), LS_BOOL("done", rc == SQLITE_OK)));
+    ls_log_write(db->opts.log, LS_INFO, "forcing truncate checkpoint",
+                 LS_ATTRS(LS_DB_NAMES(db), LS_INT("wal_size", st.st_size),
+                          LS_INT("threshold", db->opts.truncate_page_n),
+                          LS_BOOL("done", rc == SQLITE_OK)));
 }
 
 /* *over: all is captured, and R is one that began before that was done. */
@@ -201,7 +205,7 @@ static ls_code checkpoint_now(ls_db *db, capture *c, ls_err *err) {
         code = restart_log(db, &index, err);
     }
     ls_log_write(db->opts.log, LS_DEBUG, "checkpoint",
-                 LS_ATTRS(LS_STR("db", db->path), LS_BOOL("complete", complete),
+                 LS_ATTRS(LS_DB_NAMES(db), LS_BOOL("complete", complete),
                           LS_INT("frames", index.frames), LS_BOOL("restarted", db->bumped)));
     return code;
 }
@@ -222,8 +226,7 @@ ls_code ls_db_checkpoint(ls_db *db, capture *c, ls_err *err) {
         db->retry_mono = ls_db_mono(db) + RETRY_NS;
     }
     if (code == LS_EBUSY) {
-        ls_log_err(db->opts.log, LS_DEBUG, "checkpoint put off", err,
-                   LS_ATTRS(LS_STR("db", db->path)));
+        ls_log_err(db->opts.log, LS_DEBUG, "checkpoint put off", err, LS_ATTRS(LS_DB_NAMES(db)));
         ls_err_clear(err);
         return LS_OK;
     }

@@ -131,7 +131,7 @@ static ls_code check_identity(ls_db *db, ls_err *err) {
         return code;
     }
     ls_log_write(db->opts.log, LS_WARN, "database is opened again",
-                 LS_ATTRS(LS_STR("db", db->path), LS_STR("reason", why)));
+                 LS_ATTRS(LS_DB_NAMES(db), LS_STR("reason", why)));
     if (what == MOVED_FILE) {
         ls_db_empty_old_log(db);
     }
@@ -166,7 +166,7 @@ static ls_code ready(ls_db *db, bool *missing, bool *settling, ls_err *err) {
     ls_code code = open_again(db, missing, err);
     if (code == LS_OK && *missing && !db->was_missing) {
         ls_log_write(db->opts.log, LS_WARN, "database does not exist yet, waiting for it",
-                     LS_ATTRS(LS_STR("db", db->path)));
+                     LS_ATTRS(LS_DB_NAMES(db)));
         db->was_missing = true;
     }
     return code;

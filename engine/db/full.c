@@ -274,10 +274,10 @@ static ls_code write_full(ls_db *db, const moment *m, ls_txid txid, int64_t *tim
 static void say_full(ls_db *db, ls_txid txid) {
     ls_log_write(
         db->opts.log, LS_INFO, "full snapshot",
-        LS_ATTRS(LS_STR("db", db->path), LS_TXID("txid", txid), LS_STR("reason", db->full_reason)));
+        LS_ATTRS(LS_DB_NAMES(db), LS_TXID("txid", txid), LS_STR("reason", db->full_reason)));
     if (strcmp(db->last_reason, db->full_reason) == 0) {
         ls_log_write(db->opts.log, LS_WARN, "full snapshot again for the same reason",
-                     LS_ATTRS(LS_STR("db", db->path), LS_STR("reason", db->full_reason),
+                     LS_ATTRS(LS_DB_NAMES(db), LS_STR("reason", db->full_reason),
                               LS_STR("hint", "does another tool checkpoint, copy or replace this "
                                              "database while litestream is stopped?")));
     }

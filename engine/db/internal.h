@@ -15,6 +15,8 @@
 #include "engine/db/snapshot.h"
 #include "engine/wal/wal.h"
 
+#include "engine/base/file.h"
+
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -244,5 +246,9 @@ int64_t ls_db_log_limit(const ls_db *db);
 LS_MUST ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err);
 
 int64_t ls_db_mono(const ls_db *db);
+
+/* First attributes of every record about a database. */
+#define LS_DB_NAMES(db_)                                                                           \
+    LS_STR("system", "store"), LS_STR("db", ls_path_base((db_)->path)), LS_STR("path", (db_)->path)
 
 #endif

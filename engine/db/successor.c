@@ -134,7 +134,7 @@ void ls_db_note_successor(ls_db *db) {
     ls_err err = LS_ERR_INIT;
     if (write_note(db, &err) != LS_OK) {
         ls_log_err(db->opts.log, LS_WARN, "new log was not noted: a kill now costs a full snapshot",
-                   &err, LS_ATTRS(LS_STR("db", db->path)));
+                   &err, LS_ATTRS(LS_DB_NAMES(db)));
     }
 }
 

@@ -506,9 +506,9 @@ static ls_code run(retention *r, ls_err *err) {
 
 static void say(const retention *r, const ls_log *log) {
     if (r->result->deleted[0] + r->result->local_deleted > 0) {
-        ls_log_write(log, LS_DEBUG, "l0 retention enforced",
+        ls_log_write(log, LS_INFO, "l0 retention enforced",
                      LS_ATTRS(LS_STR("system", "store"), LS_STR("url", ls_storage_url(r->s)),
-                              LS_INT("deleted", r->result->deleted[0]),
+                              LS_INT("deleted_count", r->result->deleted[0]),
                               LS_INT("local_deleted", r->result->local_deleted),
                               LS_INT("not_compacted_yet", r->result->l0_not_compacted),
                               LS_INT("too_recent", r->result->l0_too_recent)));

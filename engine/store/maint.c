@@ -120,8 +120,8 @@ static ls_code compact(ls_entry *e, int job, ls_err *err) {
         m->found.more = res.more;
         ls_log_write(
             e->store->log, LS_INFO, "compaction complete",
-            LS_ENTRY_ATTRS(e, LS_INT("level", opts.level), LS_TXID("minTXID", res.file.min_txid),
-                           LS_TXID("maxTXID", res.file.max_txid), LS_INT("size", res.file.size),
+            LS_ENTRY_ATTRS(e, LS_INT("level", opts.level), LS_TXID("txid.min", res.file.min_txid),
+                           LS_TXID("txid.max", res.file.max_txid), LS_INT("size", res.file.size),
                            LS_INT("sources", res.sources), LS_BOOL("copied", res.copied)));
     }
     return rc;
@@ -343,10 +343,11 @@ static void drop_snapshot(ls_maint *m) {
 }
 
 static const char *what_failed(int job) {
-    return job < LS_JOB_SNAPSHOT    ? "compaction error"
-           : job == LS_JOB_SNAPSHOT ? "snapshot error"
-           : job == LS_JOB_VALIDATE ? "validation error"
-                                    : "retention error";
+    return job < LS_JOB_SNAPSHOT     ? "compaction failed"
+           : job == LS_JOB_SNAPSHOT  ? "snapshot failed"
+           : job == LS_JOB_VALIDATE  ? "validation check failed"
+           : job == LS_JOB_RETAIN_L0 ? "l0 retention enforcement failed"
+                                     : "retention enforcement failed";
 }
 
 static const char *what_recovered(int job) {

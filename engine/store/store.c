@@ -270,7 +270,33 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
 
 /* ---- Running ---- */
 
+static void say_monitor(const ls_store *store, int level, int64_t interval) {
+    ls_log_write(
+        store->log, LS_INFO, "starting compaction monitor",
+        LS_ATTRS(LS_STR("system", "store"), LS_INT("level", level), LS_DUR("interval", interval)));
+}
+
+static void say_schedules(const ls_store *store) {
+    const ls_config *c = store->config;
+    for (size_t i = 0; i < c->n_levels; i++) {
+        say_monitor(store, (int)i + 1, c->levels[i]);
+    }
+    say_monitor(store, LS_LTX_LEVEL_SNAPSHOT, c->snapshot_interval);
+    if (c->l0_retention > 0) {
+        ls_log_write(store->log, LS_INFO, "starting L0 retention monitor",
+                     LS_ATTRS(LS_STR("system", "store"),
+                              LS_DUR("interval", c->l0_retention_check_interval),
+                              LS_DUR("retention", c->l0_retention)));
+    }
+    if (c->validation_interval > 0) {
+        ls_log_write(
+            store->log, LS_INFO, "starting validation monitor",
+            LS_ATTRS(LS_STR("system", "store"), LS_DUR("interval", c->validation_interval)));
+    }
+}
+
 static void begin(ls_store *store) {
+    say_schedules(store);
     for (size_t i = 0; i < store->n; i++) {
         if (store->entries[i].monitored) {
             ls_entry_start(&store->entries[i]);

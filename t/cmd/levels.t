@@ -157,7 +157,7 @@ s.daemon.start()
 time.sleep(4)
 tap.equal(s.daemon.stop(), 0, "a start with nothing to do ends well")
 made = [l.split("msg=", 1)[1] for l in s.daemon.lines('msg="compaction complete"')]
-keys = [tuple(w for w in l.split() if w.startswith(("level=", "minTXID=", "maxTXID="))) for l in made]
+keys = [tuple(w for w in l.split() if w.startswith(("level=", "txid.min=", "txid.max="))) for l in made]
 tap.ok(len(keys) > 10 and len(keys) == len(set(keys)), "[T34] nothing was compacted twice",
        len(keys) - len(set(keys)))
 s.app.close()

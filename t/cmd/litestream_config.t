@@ -74,7 +74,7 @@ for text, msg, hint in [
      ":1:28: \"retention\" in dbs[0].replica is not a key any more",
      "write snapshot: {retention: 24h} at the top level instead"),
     ("dbs: [null]", ":1:7: dbs[0] must be a map, not nothing", None),
-    ("logging: {type: xml}", ":1:17: logging.type: unknown type \"xml\"", "one of text, json"),
+    ("logging: {type: xml}", ":1:17: logging.type: unknown type \"xml\"", "one of text, json, pretty"),
     ("dbs: [{path: /a, dir: /b}]",
      ":1:7: database config #1: cannot specify both 'path' and 'dir'", None),
 ]:

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import sqlite3
@@ -92,6 +93,13 @@ lines = p.out.splitlines()
 tap.ok(lines[0].endswith(" level=INFO msg=litestream version=%s level=INFO"
                          % litestream("version").out.splitlines()[0]),
        "the first line names the version and the level", p)
+tap.ok([line.split("msg=")[1] for line in lines if "monitor" in line] == [
+    '"starting compaction monitor" system=store level=1 interval=30s',
+    '"starting compaction monitor" system=store level=2 interval=5m0s',
+    '"starting compaction monitor" system=store level=3 interval=1h0m0s',
+    '"starting compaction monitor" system=store level=9 interval=24h0m0s',
+    '"starting L0 retention monitor" system=store interval=15s retention=5m0s'],
+       "the schedules are told", p)
 tap.ok(any(line.endswith('msg="initialized db" path=' + a) for line in lines) and
        any(line.endswith('msg="replicating to" type=file sync-interval=1s path=' + path("ra"))
            for line in lines), "then what goes where", p)
@@ -157,6 +165,14 @@ tap.ok(tap.wait_for(lambda: restored("file://" + path("rl")) == 0, 20),
        "a database that appears later is replicated", p)
 tap.equal(p.end(), 0, "exit 0")
 
+pretty = config(d, """
+logging: {type: pretty, source: true}
+dbs: [{path: %s, replica: {path: %s}}]
+""" % (a, path("rp")), "pretty.yml")
+r = litestream("replicate", "-once", "-config", pretty)
+tap.ok(r.rc == 0 and re.search(r"^\d\d:\d\d:\d\d INF replica/replica\.c:\d+ ltx file uploaded "
+                               r"system=store db=a\.db replica=file level=0 minTXID=", r.out, re.M)
+       and "\x1b" not in r.out, "logging.type: pretty, with places in the source", r)
 p = Daemon("-restore-if-db-not-exists", "-log-level", "debug", b, "file://" + path("rb"))
 tap.ok(p.shows('msg="database exists, skipping restore" path=' + b),
        "-restore-if-db-not-exists leaves what is there", p)

@@ -20,7 +20,7 @@
 /* A log into a file of the test's folder. */
 static ls_log log_open(void **state, ls_log_format format, char **path) {
     *path = tempdir_path(state, "log");
-    int fd = open(*path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fd = open(*path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     return (ls_log){.fd = fd, .level = LS_INFO, .format = format};
 }
@@ -76,6 +76,60 @@ static void json_record(void **state) {
                              "\"interval\":300000000000,\"watch\":true}\n");
     free(got);
     free(text);
+}
+
+static void pretty_record(void **state) {
+    static const struct {
+        bool color;
+        ls_level level;
+        const char *msg, *want;
+    } cases[] = {
+        {false, LS_INFO, "ltx file uploaded", " INF ltx file uploaded db=\"my app.db\" size=-5\n"},
+        {false, LS_WARN, "a\x1b[1mb", " WRN \"a\\x1b[1mb\" db=\"my app.db\" size=-5\n"},
+        {false, LS_TRACE, "m", " TRACE m db=\"my app.db\" size=-5\n"},
+        {false, LS_DEBUG, "m", " DBG m db=\"my app.db\" size=-5\n"},
+        {true, LS_ERROR, "m",
+         "\x1b[0m \x1b[91mERR\x1b[0m m \x1b[2mdb=\x1b[0m\"my app.db\" \x1b[2msize=\x1b[0m-5\n"},
+        {true, LS_DEBUG, "m",
+         "\x1b[0m DBG m \x1b[2mdb=\x1b[0m\"my app.db\" \x1b[2msize=\x1b[0m-5\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *path;
+        ls_log log = log_open(state, LS_LOG_PRETTY, &path);
+        log.level = LS_TRACE;
+        log.color = cases[i].color;
+        ls_log_write(&log, cases[i].level, cases[i].msg,
+                     LS_ATTRS(LS_STR("db", "my app.db"), LS_INT("size", -5)));
+        char *text = log_close(&log, path);
+        const char *time = text + (cases[i].color ? 4 : 0);
+        int h, m, s, end = 0;
+        assert_int_equal(sscanf(time, "%2d:%2d:%2d%n", &h, &m, &s, &end), 3);
+        assert_int_equal(end, 8);
+        assert_string_equal(time + 8, cases[i].want);
+        free(text);
+    }
+}
+
+static void source(void **state) {
+    static const char *const before[] = {
+        [LS_LOG_TEXT] = " level=INFO source=t/engine/base/test_log.c:",
+        [LS_LOG_JSON] = ",\"level\":\"INFO\",\"source\":{\"function\":\"source\",\"file\":"
+                        "\"t/engine/base/test_log.c\",\"line\":",
+        [LS_LOG_PRETTY] = " INF base/test_log.c:"};
+    static const char *const after[] = {
+        [LS_LOG_TEXT] = " msg=m\n", [LS_LOG_JSON] = "},\"msg\":\"m\"}\n", [LS_LOG_PRETTY] = " m\n"};
+    for (int i = 0; i < 3; i++) {
+        char *path;
+        ls_log log = log_open(state, (ls_log_format)i, &path);
+        log.source = true;
+        int line = __LINE__ + 1;
+        ls_log_write(&log, LS_INFO, "m", NULL);
+        char *text = log_close(&log, path);
+        char *want = ls_asprintf("%s%d%s", before[i], line, after[i]);
+        assert_non_null(strstr(text, want));
+        free(want);
+        free(text);
+    }
 }
 
 static void groups(void **state) {
@@ -279,6 +333,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         unit_test_in_tempdir(text_record),
         unit_test_in_tempdir(json_record),
+        unit_test_in_tempdir(pretty_record),
+        unit_test_in_tempdir(source),
         unit_test_in_tempdir(groups),
         unit_test_in_tempdir(hostile_values_stay_on_one_line),
         unit_test_in_tempdir(errors_carry_their_hint),

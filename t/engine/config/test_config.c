@@ -55,6 +55,7 @@ static void test_empty(void **state) {
         assert_false(config.log_level_set);
         assert_int_equal(config.log_format, LS_LOG_TEXT);
         assert_false(config.log_stderr);
+        assert_false(config.log_source);
         assert_int_equal(config.shutdown_sync_timeout, 30 * LS_SEC);
         assert_int_equal(config.shutdown_sync_interval, 500 * LS_MS);
         assert_null(config.exec);
@@ -91,7 +92,7 @@ static void test_every_value(void **state) {
     ok("exec: run it\n"
        "shutdown-sync-timeout: 1m\n"
        "shutdown-sync-interval: 2s\n"
-       "logging: {level: DEBUG, type: json, stderr: yes}\n"
+       "logging: {level: DEBUG, type: json, stderr: yes, source: on}\n"
        "dbs:\n"
        "  - path: sqlite3:///a//b/../c.db\n"
        "    meta-path: /m/\n"
@@ -111,6 +112,7 @@ static void test_every_value(void **state) {
     assert_true(config.log_level_set);
     assert_int_equal(config.log_format, LS_LOG_JSON);
     assert_true(config.log_stderr);
+    assert_true(config.log_source);
     const ls_db_config *db = &config.dbs[0];
     assert_string_equal(db->path, "/a/c.db");
     assert_string_equal(db->meta_path, "/m");
@@ -126,6 +128,18 @@ static void test_every_value(void **state) {
     assert_string_equal(db->replica.url, "file:///r");
     assert_int_equal(db->replica.sync_interval, 15 * LS_MS);
     assert_true(db->replica.auto_recover);
+}
+
+static void test_log_types(void **state) {
+    (void)state;
+    ok("logging: {type: text}");
+    assert_int_equal(config.log_format, LS_LOG_TEXT);
+    ok("logging: {type: ''}");
+    assert_int_equal(config.log_format, LS_LOG_TEXT);
+    ok("logging: {type: pretty}");
+    assert_int_equal(config.log_format, LS_LOG_PRETTY);
+    fails("logging: {type: JSON}", "c.yml:1:17: logging.type: unknown type \"JSON\"",
+          "one of text, json, pretty");
 }
 
 static void test_inheritance(void **state) {
@@ -855,6 +869,7 @@ int main(void) {
         cmocka_unit_test(test_control),        cmocka_unit_test(test_later),
         cmocka_unit_test(test_maintenance),    cmocka_unit_test(test_snapshot_of_databases),
         cmocka_unit_test(test_allow_unknown),  cmocka_unit_test(test_many_unknown),
+        cmocka_unit_test(test_log_types),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -495,7 +495,7 @@ static void big_log_file_is_truncated(void **state) {
         check_image(f, 1);
     }
     assert_int_equal(fulls(f), 1);
-    assert_int_equal(logged(f, "msg=\"truncate checkpoint\""), 4);
+    assert_int_equal(logged(f, "msg=\"forcing truncate checkpoint\""), 4);
 }
 
 static void time_checkpoints_only_after_a_change(void **state) {

@@ -1087,13 +1087,13 @@ static void failing_level_blocks_nothing(void **state) {
     remove_tree(one);
     put_file(one, "x", 1);
     add_rows(f->app, 1);
-    await(f, is_logged, "msg=\"compaction error\"");
+    await(f, is_logged, "msg=\"compaction failed\"");
     add_rows(f->app, 10);
     nap(50);
     const level_end level0 = {0, captured(f)}, snapshot = {9, captured(f)};
     await(f, has_level, &level0);
     await(f, has_level, &snapshot);
-    assert_int_equal(logged(f, "msg=\"compaction error\""), 1);
+    assert_int_equal(logged(f, "msg=\"compaction failed\""), 1);
     assert_int_equal(unlink(one), 0);
     await(f, is_logged, "msg=\"compaction recovered\"");
     const level_end level1 = {1, captured(f)};
@@ -1211,7 +1211,7 @@ static void with_a_damaged_file(fixture *f, bool recover) {
 static void damaged_file_is_said(void **state) {
     fixture *f = *state;
     with_a_damaged_file(f, false);
-    await(f, is_logged, "msg=\"compaction error\"");
+    await(f, is_logged, "msg=\"compaction failed\"");
     stop_well(f);
     assert_int_equal(level_files(f, 9), 1);
     assert_int_equal(logged(f, "auto-recover"), 0);
