@@ -1,4 +1,5 @@
 /* litestream replicate: the daemon. */
+#include "cmd/child.h"
 #include "cmd/litestream.h"
 #include "cmd/serve.h"
 
@@ -67,14 +68,19 @@ static ls_code read_config(const ls_invocation *in, ls_config *config, ls_err *e
     return from_arguments(in, config, err);
 }
 
+/* The flag counts more than the configuration. NULL: none. */
+static const char *exec_command(const replicate_args *args, const ls_config *config) {
+    return args->exec != NULL && args->exec[0] != '\0' ? args->exec : config->exec;
+}
+
 static ls_code check_flags(const replicate_args *args, const ls_config *config, ls_err *err) {
-    if (args->once && config->exec != NULL)
+    if (args->once && exec_command(args, config) != NULL)
         return ls_fail(err, LS_EINVALID, "cannot specify -once flag with -exec");
     if (args->force_snapshot && !args->once)
         return ls_fail(err, LS_EINVALID, "cannot specify -force-snapshot flag without -once");
     if (args->enforce_retention && !args->once)
         return ls_fail(err, LS_EINVALID, "cannot specify -enforce-retention flag without -once");
-    return config->exec == NULL ? LS_OK : ls_not_yet(err, "exec");
+    return LS_OK;
 }
 
 /* Folders of databases are refused before anything starts. */
@@ -219,8 +225,62 @@ static ls_code run_once(ls_store *store, const replicate_args *args, ls_err *err
                               : rc;
 }
 
-static ls_code run_store(const ls_config *config, const replicate_args *args, const ls_log *log,
-                         ls_err *err) {
+/* A run with a child: it begins when the databases are ready, and ends when the child has. */
+typedef struct child_run {
+    ls_store *store;
+    ls_child *child;
+    const ls_log *log;
+    ls_err err; /* of its start */
+} child_run;
+
+static void on_child_ended(void *arg) {
+    const child_run *r = arg;
+
+    ls_log_write(r->log, LS_INFO, "subprocess exited, litestream shutting down", NULL);
+    ls_store_stop(r->store);
+}
+
+static void on_ready(void *arg) {
+    child_run *r = arg;
+
+    if (ls_child_start(r->child, on_child_ended, r, &r->err) != LS_OK)
+        ls_store_stop(r->store);
+}
+
+static bool on_signal(void *arg, int signum) {
+    const child_run *r = arg;
+
+    return ls_child_signal(r->child, signum);
+}
+
+static ls_code run_with_child(ls_store *store, ls_child *child, const ls_log *log, int *status,
+                              ls_err *err) {
+    child_run r = {.store = store, .child = child, .log = log, .err = LS_ERR_INIT};
+    const ls_store_hooks hooks = {.ready = on_ready, .signal = on_signal, .arg = &r};
+    ls_err own = LS_ERR_INIT;
+
+    ls_store_set_hooks(store, &hooks);
+    ls_code rc = ls_store_run(store, &own);
+    if (r.err.code != LS_OK) {
+        *err = r.err;
+        return r.err.code;
+    }
+    /* A last sync that failed was logged; how the child ended is what its caller asks for. */
+    if (ls_child_result(child, status, err) != LS_OK)
+        return err->code;
+    *err = own;
+    return rc;
+}
+
+static ls_code run_daemon(ls_store *store, ls_child *child, const ls_log *log, int *status,
+                          ls_err *err) {
+    return child == NULL ? ls_store_run(store, err)
+                         : run_with_child(store, child, log, status, err);
+}
+
+static ls_code run_store(const ls_config *config, const ls_invocation *in, ls_child *child,
+                         const ls_log *log, ls_err *err) {
+    const replicate_args *args = in->args;
     ls_store *store = NULL;
     ls_serve serve;
 
@@ -229,7 +289,8 @@ static ls_code run_store(const ls_config *config, const replicate_args *args, co
         rc = announce(&config->dbs[i], log, err);
     if (rc == LS_OK) {
         ls_serve_start(&serve, store, config, log);
-        rc = args->once ? run_once(store, args, err) : ls_store_run(store, err);
+        rc = args->once ? run_once(store, args, err)
+                        : run_daemon(store, child, log, in->status, err);
         ls_serve_stop(&serve);
     }
     ls_store_free(store);
@@ -238,33 +299,46 @@ static ls_code run_store(const ls_config *config, const replicate_args *args, co
     return rc;
 }
 
-static ls_code replicate(const ls_invocation *in, ls_config *config, ls_err *err) {
+static void say_start(const ls_invocation *in, const ls_config *config, const ls_log *log) {
     const replicate_args *args = in->args;
     const char *level = args->log_level != NULL ? args->log_level : config->log_level_text;
-    ls_log log = ls_config_log(config, args->log_level);
 
-    if (!args->once)
-        hold_signals();
-    raise_file_limit();
     if (in->n_pos > 0 && level == NULL)
         level = "INFO";
     ls_log_write(
-        &log, LS_INFO, "litestream",
+        log, LS_INFO, "litestream",
         LS_ATTRS(LS_STR("version", ls_version()), LS_STR("level", level == NULL ? "" : level)));
-    warn_passed_over(config, &log);
+    warn_passed_over(config, log);
     if (!config->retention_enabled)
-        ls_log_write(&log, LS_WARN,
+        ls_log_write(log, LS_WARN,
                      "retention disabled; cloud provider lifecycle policies must handle retention",
                      LS_ATTRS(LS_STR("hint", "a database that no one writes to gets no new "
                                              "snapshots: a rule that deletes by age alone may "
                                              "delete its last one")));
     if (config->n_dbs == 0)
-        ls_log_write(&log, LS_ERROR, "no databases specified in configuration", NULL);
-    ls_code rc = restore_all(config, args->restore_if_db_not_exists, &log, err);
+        ls_log_write(log, LS_ERROR, "no databases specified in configuration", NULL);
+}
+
+static ls_code replicate(const ls_invocation *in, ls_config *config, ls_err *err) {
+    const replicate_args *args = in->args;
+    const char *command = exec_command(args, config);
+    ls_log log = ls_config_log(config, args->log_level);
+    ls_child *child = NULL;
+
+    ls_child_remember();
+    if (!args->once)
+        hold_signals();
+    raise_file_limit();
+    ls_code rc = command == NULL ? LS_OK : ls_child_new(command, &log, &child, err);
+    if (rc == LS_OK) {
+        say_start(in, config, &log);
+        rc = restore_all(config, args->restore_if_db_not_exists, &log, err);
+    }
     if (rc == LS_OK)
-        rc = run_store(config, args, &log, err);
-    if (rc == LS_OK)
+        rc = run_store(config, in, child, &log, err);
+    if (rc == LS_OK || ls_child_started(child))
         ls_log_write(&log, LS_INFO, "litestream shut down", NULL);
+    ls_child_free(child);
     return rc;
 }
 
@@ -305,8 +379,10 @@ static const ls_option options[] = {
      .type = LS_OPT_STRING,
      .field = FIELD(exec),
      .arg = "COMMAND",
-     .help = "Runs a command as a child and exits with it.",
-     .later = true},
+     .help = "Runs a command as a child once the databases are ready, without a shell, and ends "
+             "when it has ended, after a last sync, with its exit status (128 and the signal's "
+             "number where a signal killed it). SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 are passed on "
+             "to it. Counts more than exec in the configuration."},
     {.name = "force-snapshot",
      .type = LS_OPT_BOOL,
      .field = FIELD(force_snapshot),
@@ -327,12 +403,15 @@ const ls_command ls_cmd_replicate = {
              "configuration, or to one database, and uploads it, until it gets SIGINT or SIGTERM. "
              "Meanwhile it compacts what is on the replicas, writes snapshots and deletes what "
              "they cover, on the schedules of the configuration. "
-             "At the end it syncs every database a last time; a second signal skips that.\n\n"
+             "At the end it syncs every database a last time; a second signal skips that. With a "
+             "child (-exec) it goes on until the child has ended, and what signals ask for is the "
+             "child's to do.\n\n"
              "Where the configuration says so, it can be asked and told things meanwhile by a "
              "control socket (litestream info, list, sync ...), and serves metrics.",
     .options = options,
     .examples = (const char *const[]){"litestream replicate",
-                                      "litestream replicate /path/to/db file:///backup/db", NULL},
+                                      "litestream replicate /path/to/db file:///backup/db",
+                                      "litestream replicate -exec 'app --port 80'", NULL},
     .args_size = sizeof(replicate_args),
     .run = run,
 };

@@ -10,11 +10,8 @@ static const struct section {
     const char *heading, *text;
 } sections[] = {
     {LS_IN_TOP, "Top level",
-     "This version has no compaction, snapshots, retention, metrics, control socket, heartbeat, "
-     "MCP "
-     "and children, and replicates no folders of databases. The keys for them are known and "
-     "checked; exec and dir are refused, and what else one would miss is named in the log at the "
-     "start."},
+     "This version does not serve MCP and replicates no folders of databases. The keys for them "
+     "are known and checked; dir is refused, and mcp-addr is named in the log at the start."},
     {LS_IN_DB, "dbs", "One entry for each database: a path, and a replica."},
     {LS_IN_REPLICA, "dbs: replica",
      "Keys with an asterisk may also stand at the top level, for every replica that does not set "

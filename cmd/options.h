@@ -46,6 +46,7 @@ typedef struct ls_invocation {
     uint64_t given;   /* bit n: option n of the table was on the command line */
     char *const *pos; /* positional arguments */
     int n_pos;
+    int *status; /* what the program exits with after a failure; 1 */
 } ls_invocation;
 
 struct ls_command {

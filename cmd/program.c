@@ -152,7 +152,7 @@ static bool is_help_flag(const char *arg) {
 }
 
 static ls_code run_command(const ls_program *program, const ls_command *command, int argc,
-                           char *const *argv, ls_err *err) {
+                           char *const *argv, int *status, ls_err *err) {
     union {
         max_align_t align;
         char bytes[LS_ARGS_MAX];
@@ -170,6 +170,7 @@ static ls_code run_command(const ls_program *program, const ls_command *command,
     rc = ls_options_parse(program, command, argc, argv, &args, &in, &help, err);
     if (rc != LS_OK)
         return rc;
+    in.status = status;
     if (!help)
         return command->run(&in, err);
     ls_help_command(program, command, stdout);
@@ -188,7 +189,8 @@ static ls_code run_help(const ls_program *program, int argc, char *const *argv, 
     return LS_OK;
 }
 
-static ls_code dispatch(const ls_program *program, int argc, char *const *argv, ls_err *err) {
+static ls_code dispatch(const ls_program *program, int argc, char *const *argv, int *status,
+                        ls_err *err) {
     if (strcmp(argv[1], "help") == 0)
         return run_help(program, argc - 2, argv + 2, err);
     if (is_help_flag(argv[1]))
@@ -196,7 +198,7 @@ static ls_code dispatch(const ls_program *program, int argc, char *const *argv, 
     const ls_command *command = ls_command_find(program, argv[1]);
     if (command == NULL)
         return unknown_command(program, argv[1], err);
-    return run_command(program, command, argc - 2, argv + 2, err);
+    return run_command(program, command, argc - 2, argv + 2, status, err);
 }
 
 /* Output that did not reach its file (full disk, closed pipe) must not look like success. */
@@ -224,6 +226,7 @@ static void hold_descriptors(void) {
 int ls_program_main(const ls_program *program, int argc, char *const *argv) {
     ls_err err = LS_ERR_INIT;
     ls_err flush_err = LS_ERR_INIT;
+    int status = 1;
     ls_code rc;
 
     hold_descriptors();
@@ -231,11 +234,13 @@ int ls_program_main(const ls_program *program, int argc, char *const *argv) {
         ls_help_program(program, stdout);
         return 1;
     }
-    rc = dispatch(program, argc, argv, &err);
+    rc = dispatch(program, argc, argv, &status, &err);
     ls_code flushed = flush_stdout(&flush_err);
     if (rc != LS_OK && err.msg[0] != '\0')
         ls_report(&err, stderr);
     else if (rc == LS_OK && flushed != LS_OK)
         ls_report(&flush_err, stderr);
-    return rc == LS_OK && flushed == LS_OK ? 0 : 1;
+    if (rc != LS_OK)
+        return status;
+    return flushed == LS_OK ? 0 : 1;
 }

@@ -31,7 +31,9 @@
 
 const ls_key ls_keys[] = {
     LIST(TOP, "dbs", DB, TOP(dbs_list), "Databases to replicate."),
-    KEY(TOP, "exec", STRING, TOP(exec), "", "Command to run as a child; its end ends replication."),
+    KEY(TOP, "exec", STRING, TOP(exec), "",
+        "Command to run as a child, without a shell; its end ends replication. See replicate "
+        "-exec in litestream(1)."),
     MAP(TOP, "logging", LOGGING, NO, "What is logged, how and where."),
     MAP(TOP, "snapshot", SNAPSHOT, NO, "Full copies of each database on its replica."),
     LIST(TOP, "levels", LEVEL, TOP(levels_list),

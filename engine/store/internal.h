@@ -29,6 +29,8 @@
 #define LS_STORE_SAFETY_NS (30 * LS_SEC)
 /* A failure that goes on is logged at most this often. */
 #define LS_STORE_LOG_NS (30 * LS_SEC)
+/* How long ls_store_hooks.ready waits for first looks. */
+#define LS_STORE_READY_NS (5 * LS_SEC)
 /* Longest pause after failures: of uploads, and of captures, which cost no one else anything. */
 #define LS_STORE_REMOTE_BACKOFF_NS (300 * LS_SEC)
 #define LS_STORE_LOCAL_BACKOFF_NS (30 * LS_SEC)
@@ -264,7 +266,11 @@ struct ls_store {
     int64_t safety_interval; /* LS_STORE_SAFETY_NS but in tests */
     int64_t stall_limit;     /* LS_STALL_NS but in tests */
     uv_signal_t sigint, sigterm, sighup;
-    pthread_mutex_t mutex; /* guards ended */
+    ls_store_hooks hooks;
+    uv_timer_t ready; /* until told_ready */
+    bool told_ready;
+    uv_signal_t sigusr1, sigusr2; /* only with a hook */
+    pthread_mutex_t mutex;        /* guards ended */
     ls_lane *ended, **ended_tail;
     atomic_bool stop;
 
@@ -373,6 +379,13 @@ LS_MUST ls_code ls_entry_sync_all(ls_entry *e, bool *missing, ls_err *err);
 void ls_final_begin(ls_store *store);
 void ls_final_skip(ls_store *store);
 void ls_final_pump(ls_entry *e);
+
+/* ---- hooks.c: what a run tells who started it ---- */
+
+LS_MUST ls_code ls_hooks_begin(ls_store *store, ls_err *err);
+void ls_hooks_end(ls_store *store);
+void ls_hooks_check(ls_store *store);              /* jobs have ended: is it ready? */
+bool ls_hooks_signal(ls_store *store, int signum); /* true: dealt with */
 
 /* ---- calls.c: what other threads ask ---- */
 

@@ -5,6 +5,7 @@ liblitestream_la_SOURCES += \
 	engine/store/events.c \
 	engine/store/final.c \
 	engine/store/halt.c \
+	engine/store/hooks.c \
 	engine/store/internal.h \
 	engine/store/maint.c \
 	engine/store/schedule.c \

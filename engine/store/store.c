@@ -66,6 +66,7 @@ static void on_wake(uv_async_t *wake) {
         ls_entry_pump(lane->entry);
         lane = next;
     }
+    ls_hooks_check(store);
     ls_calls_take(store);
     if (atomic_load(&store->stop)) {
         ls_final_begin(store);
@@ -82,6 +83,9 @@ static void on_stop_signal(uv_signal_t *handle, int signum) {
     }
     ls_log_write(store->log, LS_INFO, "signal received, litestream shutting down",
                  LS_ATTRS(LS_STR("signal", signum == SIGINT ? "interrupt" : "terminated")));
+    if (ls_hooks_signal(store, signum)) {
+        return; /* the run ends in another way */
+    }
     ls_final_begin(store);
 }
 
@@ -112,6 +116,9 @@ static ls_code start_signals(ls_store *store, sigset_t *before, ls_err *err) {
     if (rc != 0) {
         return ls_fail_errno(err, -rc, "handle signals");
     }
+    if (ls_hooks_begin(store, err) != LS_OK) {
+        return err->code;
+    }
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
@@ -137,8 +144,12 @@ static ls_code open_loop(ls_store *store, ls_err *err) {
     (void)uv_signal_init(&store->loop, &store->sigint);
     (void)uv_signal_init(&store->loop, &store->sigterm);
     (void)uv_signal_init(&store->loop, &store->sighup);
+    (void)uv_signal_init(&store->loop, &store->sigusr1);
+    (void)uv_signal_init(&store->loop, &store->sigusr2);
+    (void)uv_timer_init(&store->loop, &store->ready);
     store->wake.data = store->safety.data = store;
     store->sigint.data = store->sigterm.data = store->sighup.data = store;
+    store->sigusr1.data = store->sigusr2.data = store->ready.data = store;
     if (uv_random(NULL, NULL, &store->random, sizeof(store->random), 0, NULL) != 0) {
         store->random = (uint64_t)ls_store_now();
     }
@@ -319,6 +330,7 @@ ls_code ls_store_run(ls_store *store, ls_err *err) {
     (void)sigaction(SIGPIPE, &ignore, &before);
     begin(store);
     ls_calls_open(store);
+    ls_hooks_check(store);
     (void)uv_run(&store->loop, UV_RUN_DEFAULT);
     ls_calls_close(store);
     /* First, so that a caller who held signals back is not killed by one that comes late. */
@@ -326,6 +338,7 @@ ls_code ls_store_run(ls_store *store, ls_err *err) {
     (void)uv_signal_stop(&store->sigint);
     (void)uv_signal_stop(&store->sigterm);
     (void)uv_signal_stop(&store->sighup);
+    ls_hooks_end(store);
     (void)sigaction(SIGPIPE, &before, NULL);
     if (store->first_err.code != LS_OK) {
         *err = store->first_err;
@@ -372,6 +385,9 @@ static void close_loop(ls_store *store) {
         uv_close((uv_handle_t *)&store->sigint, NULL);
         uv_close((uv_handle_t *)&store->sigterm, NULL);
         uv_close((uv_handle_t *)&store->sighup, NULL);
+        uv_close((uv_handle_t *)&store->sigusr1, NULL);
+        uv_close((uv_handle_t *)&store->sigusr2, NULL);
+        uv_close((uv_handle_t *)&store->ready, NULL);
         for (size_t i = 0; i < store->n; i++) {
             ls_entry_close(&store->entries[i]);
         }

@@ -21,6 +21,20 @@ typedef struct ls_store ls_store;
 LS_MUST ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **store,
                              ls_err *err);
 
+/* What a run tells, on the loop thread, so neither may wait. Either may be NULL. */
+typedef struct ls_store_hooks {
+    /* Every database was looked at once, so that what was committed before is captured; or 5 s have
+     * passed. Not called where the run is told to stop before. */
+    void (*ready)(void *arg);
+    /* SIGINT or SIGTERM before the last syncs have begun, SIGUSR1, SIGUSR2. True: it was dealt
+     * with; the run goes on. */
+    bool (*signal)(void *arg, int signum);
+    void *arg;
+} ls_store_hooks;
+
+/* Before ls_store_run; hooks are copied. */
+void ls_store_set_hooks(ls_store *store, const ls_store_hooks *hooks);
+
 /* Runs until SIGINT, SIGTERM or ls_store_stop; then a last capture and upload of every database,
  * tried again every shutdown-sync-interval until shutdown-sync-timeout; a second signal skips that.
  * LS_OK only if every database's last sync succeeded. A caller that blocked SIGINT and SIGTERM

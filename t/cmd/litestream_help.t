@@ -68,7 +68,6 @@ error(litestream("restore", "-txid", "2", "x"),
       "invalid value \"2\" for flag -txid: invalid txid format")
 error(litestream("restore", "-txid", "0" * 16, "x"),
       "invalid value \"0000000000000000\" for flag -txid: invalid txid format")
-error(litestream("replicate", "-exec", "sh", "a", "b"), "-exec: not part of this version yet")
 error(litestream("replicate", "-log-level", "debgu"),
       "invalid value \"debgu\" for flag -log-level: unknown level", "did you mean debug?")
 error(litestream("ltx", "-level", "10", "x"),

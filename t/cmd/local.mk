@@ -1,6 +1,6 @@
 # Tests of cmd.
-UNIT_TESTS += t/cmd/test_options t/cmd/test_output
-check_PROGRAMS += t/cmd/test_options t/cmd/test_output
+UNIT_TESTS += t/cmd/test_options t/cmd/test_output t/cmd/test_words
+check_PROGRAMS += t/cmd/test_options t/cmd/test_output t/cmd/test_words
 t_cmd_test_options_SOURCES = t/cmd/test_options.c $(LS_CMD_COMMON)
 t_cmd_test_options_LDADD = $(LS_TEST_LIBS)
 t_cmd_test_options_LDFLAGS = $(AM_LDFLAGS) -static
@@ -9,6 +9,10 @@ t_cmd_test_output_SOURCES = t/cmd/test_output.c $(LS_CMD_COMMON)
 t_cmd_test_output_LDADD = $(LS_TEST_LIBS)
 t_cmd_test_output_LDFLAGS = $(AM_LDFLAGS) -static
 t_cmd_test_output_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_cmd_test_words_SOURCES = t/cmd/test_words.c cmd/words.c
+t_cmd_test_words_LDADD = $(LS_TEST_LIBS)
+t_cmd_test_words_LDFLAGS = $(AM_LDFLAGS) -static
+t_cmd_test_words_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 # The ltx program, against recorded runs of the Go tool and files of the Go library.
 LTX_TESTS = t/cmd/ltx_apply.t t/cmd/ltx_cli.t t/cmd/ltx_dump.t t/cmd/ltx_encode.t t/cmd/ltx_files.t
@@ -22,7 +26,7 @@ LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestr
 TAP_TESTS += $(LITESTREAM_TAP)
 EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 
-CONTROL_TAP = t/cmd/control_forms.t t/cmd/control.t
+CONTROL_TAP = t/cmd/control_forms.t t/cmd/control.t t/cmd/exec.t
 TAP_TESTS += $(CONTROL_TAP)
 EXTRA_DIST += $(CONTROL_TAP)
 
