@@ -1,4 +1,4 @@
-/* The control socket and the metrics of replicate: see serve.h. */
+/* The control socket, the metrics and the heartbeat of replicate: see serve.h. */
 #include "cmd/serve.h"
 
 #include <stdlib.h>
@@ -37,15 +37,28 @@ static void start_metrics(ls_serve *serve, ls_store *store, const ls_config *con
     free(url);
 }
 
+static void start_heartbeat(ls_serve *serve, ls_store *store, const ls_config *config,
+                            const ls_log *log) {
+    const ls_heartbeat_opts opts = {
+        .url = config->heartbeat_url, .interval = config->heartbeat_interval, .log = log};
+    ls_err err = LS_ERR_INIT;
+
+    if (ls_heartbeat_start(store, &opts, &serve->heartbeat, &err) != LS_OK)
+        ls_log_err(log, LS_ERROR, "cannot start heartbeat", &err, LS_ATTRS(SYSTEM));
+}
+
 void ls_serve_start(ls_serve *serve, ls_store *store, const ls_config *config, const ls_log *log) {
     *serve = (ls_serve){0};
     if (config->socket_enabled)
         start_socket(serve, store, config, log);
     if (config->addr != NULL)
         start_metrics(serve, store, config, log);
+    if (config->heartbeat_url != NULL)
+        start_heartbeat(serve, store, config, log);
 }
 
 void ls_serve_stop(ls_serve *serve) {
+    ls_heartbeat_stop(serve->heartbeat);
     ls_control_stop(serve->socket);
     ls_control_stop(serve->metrics);
     *serve = (ls_serve){0};

@@ -1,6 +1,7 @@
 /*
- * What replicate serves beside its work: the control socket and the metrics that a configuration
- * asks for. None of it keeps replication from going on: what cannot be served is logged.
+ * What replicate serves beside its work: the control socket, the metrics and the heartbeat that a
+ * configuration asks for. None of it keeps replication from going on: what cannot be served is
+ * logged.
  */
 #ifndef LS_CMD_SERVE_H
 #define LS_CMD_SERVE_H
@@ -9,6 +10,7 @@
 
 typedef struct ls_serve {
     ls_control *socket, *metrics; /* NULL: not served */
+    ls_heartbeat *heartbeat;
 } ls_serve;
 
 /* store, config and log outlive ls_serve_stop. */

@@ -21,6 +21,7 @@
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/control/client.h"
+#include "engine/control/heartbeat.h"
 #include "engine/control/server.h"
 #include "engine/db/db.h"
 #include "engine/db/snapshot.h"

@@ -34,6 +34,7 @@ void ls_config_init(ls_config *c) {
         .l0_retention = 5 * 60 * LS_SEC,
         .l0_retention_check_interval = 15 * LS_SEC,
         .socket_mode = 0600,
+        .heartbeat_interval = 300 * LS_SEC,
     };
 }
 
@@ -51,6 +52,7 @@ void ls_config_done(ls_config *c) {
         db_done(&c->dbs[i]);
     free(c->dbs);
     free(c->exec);
+    free(c->heartbeat_url);
     free(c->log_level_text);
     free(c->socket_path);
     free(c->addr);
@@ -170,7 +172,6 @@ static void note_later(const ls_raw_top *top, ls_config *c) {
         bool used;
     } keys[LS_CONFIG_LATER_MAX] = {
         {"mcp-addr", top->mcp_addr.set && top->mcp_addr.str[0] != '\0'},
-        {"heartbeat-url", top->heartbeat_url.set && top->heartbeat_url.str[0] != '\0'},
     };
 
     for (size_t i = 0; i < LS_CONFIG_LATER_MAX; i++) {
@@ -221,7 +222,10 @@ static ls_code make_control(maker *m, ls_config *c) {
     if (top->socket_mode.set && top->socket_mode.num != 0)
         c->socket_mode = (unsigned)top->socket_mode.num & 07777;
     ls_code rc = copy_path(m, &top->socket_path, &c->socket_path);
-    return rc == LS_OK ? copy_text(m, &top->addr, &c->addr) : rc;
+    if (rc == LS_OK)
+        rc = copy_text(m, &top->addr, &c->addr);
+    take_num(&top->heartbeat_interval, &c->heartbeat_interval);
+    return rc == LS_OK ? copy_text(m, &top->heartbeat_url, &c->heartbeat_url) : rc;
 }
 
 static ls_code make_config(const ls_raw_top *top, ls_config *c, ls_err *err) {

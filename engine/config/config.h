@@ -77,6 +77,8 @@ typedef struct ls_config {
     unsigned socket_mode; /* 0600 */
     char *addr;           /* of metrics; NULL: none */
     char *exec;
+    char *heartbeat_url;                    /* http or https; a secret; NULL: none */
+    int64_t heartbeat_interval;             /* ns; 5 min */
     char *log_level_text;                   /* as written; NULL: not */
     const char *later[LS_CONFIG_LATER_MAX]; /* keys in use that this version passes over; static */
     size_t n_later;

@@ -54,7 +54,8 @@ const ls_key ls_keys[] = {
         "Whether a level is listed after each compaction, with a warning for each hole or "
         "overlap."),
     KEY(TOP, "heartbeat-url", STRING, TOP(heartbeat_url), "",
-        "URL to GET while all databases are replicated."),
+        "URL to GET while all databases are replicated, for a service that raises an alarm when "
+        "nothing comes."),
     KEY(TOP, "heartbeat-interval", DURATION, TOP(heartbeat_interval), "5m",
         "Pause between heartbeats, at least 1m."),
     KEY(TOP, "shutdown-sync-timeout", DURATION, TOP(shutdown_sync_timeout), "30s",

@@ -1,4 +1,5 @@
-nobase_pkginclude_HEADERS += engine/control/client.h engine/control/server.h
+nobase_pkginclude_HEADERS += engine/control/client.h engine/control/heartbeat.h \
+	engine/control/server.h
 # The server is also built into tests, on a store that only says what it is told.
 LS_CONTROL_SERVER = \
 	engine/control/answer.c \
@@ -16,4 +17,5 @@ LS_CONTROL_SERVER = \
 	engine/control/state.c \
 	engine/control/tasks.c \
 	engine/control/watch.c
-liblitestream_la_SOURCES += engine/control/client.c $(LS_CONTROL_SERVER)
+liblitestream_la_SOURCES += engine/control/client.c engine/control/heartbeat.c \
+	$(LS_CONTROL_SERVER)

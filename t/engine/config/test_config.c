@@ -794,13 +794,22 @@ static void test_control(void **state) {
 
 static void test_later(void **state) {
     (void)state;
-    ok("mcp-addr: ':1'\nheartbeat-url: http://x\n"
+    ok("mcp-addr: ':1'\n"
        "validation: {interval: 1m}\nverify-compaction: true\n");
-    assert_int_equal(config.n_later, 2);
+    assert_int_equal(config.n_later, 1);
     assert_string_equal(config.later[0], "mcp-addr");
-    assert_string_equal(config.later[1], "heartbeat-url");
-    ok("heartbeat-url: ''\nvalidation: {interval: 0}\n");
+    ok("validation: {interval: 0}\n");
     assert_int_equal(config.n_later, 0);
+}
+
+static void test_heartbeat(void **state) {
+    (void)state;
+    ok("heartbeat-url: ''\n");
+    assert_null(config.heartbeat_url);
+    assert_int_equal(config.heartbeat_interval, 300 * LS_SEC);
+    ok("heartbeat-url: https://x/y\nheartbeat-interval: 1m\n");
+    assert_string_equal(config.heartbeat_url, "https://x/y");
+    assert_int_equal(config.heartbeat_interval, 60 * LS_SEC);
 }
 
 static void test_maintenance(void **state) {
@@ -869,7 +878,7 @@ int main(void) {
         cmocka_unit_test(test_control),        cmocka_unit_test(test_later),
         cmocka_unit_test(test_maintenance),    cmocka_unit_test(test_snapshot_of_databases),
         cmocka_unit_test(test_allow_unknown),  cmocka_unit_test(test_many_unknown),
-        cmocka_unit_test(test_log_types),
+        cmocka_unit_test(test_log_types),      cmocka_unit_test(test_heartbeat),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

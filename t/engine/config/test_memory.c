@@ -17,6 +17,7 @@
 
 static const char text[] = "exec: run $HOME it\n"
                            "novel: {x: y}\n"
+                           "heartbeat-url: http://x\n"
                            "x-a: &a {sync-interval: 3s, type: file}\n"
                            "logging: {level: debug, type: json}\n"
                            "levels: [{interval: 1s}, {interval: 2s}, {interval: 3s}]\n"
