@@ -8,6 +8,7 @@
  */
 #include "backends/file_list.h"
 #include "backends/file_objects.h"
+#include "backends/schemes.h"
 #include "backends/storage.h"
 #include "engine/base/clock.h"
 
@@ -511,3 +512,24 @@ ls_code ls_storage_open_file(const char *path, const ls_perm *perm, ls_storage *
     *s = &fs->base;
     return LS_OK;
 }
+
+/* ---- settings ---- */
+
+static ls_code file_from_url(const ls_url *url, ls_settings *settings, ls_err *err) {
+    return ls_settings_default(settings, "path", url->path, err);
+}
+
+static ls_code file_from_settings(const ls_settings *settings, const ls_perm *perm, ls_storage **s,
+                                  ls_err *err) {
+    return ls_storage_open_file(ls_settings_text(settings, "path", ""), perm, s, err);
+}
+
+static const ls_setting_key file_keys[] = {{.name = "path"}, {0}};
+
+const ls_store_scheme ls_file_scheme = {
+    .type = "file",
+    .schemes = "file",
+    .keys = file_keys,
+    .from_url = file_from_url,
+    .open = file_from_settings,
+};

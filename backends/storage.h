@@ -58,8 +58,8 @@ struct ls_storage_iter {
     void (*free)(ls_storage_iter *it);
 };
 
-/* Opens the store of a replica URL (file:///path, s3://... later) or, without scheme, of a path of
- * the file store. Nothing is contacted or created. LS_EINVALID for an unknown scheme,
+/* Opens the store of a replica URL (file:///path, s3://bucket/path) or, without scheme, of a path
+ * of the file store. Nothing is contacted or created. LS_EINVALID for an unknown scheme,
  * LS_EUNSUPPORTED for one this build leaves out. */
 LS_MUST ls_code ls_storage_open_url(const char *url, ls_storage **s, ls_err *err);
 

@@ -1,5 +1,5 @@
 /*
- * Replica URLs: which store a text names, and the path of file: URLs.
+ * The path of file: URLs.
  *
  *   file:///a/b   /a/b          file:a/b   a/b in the working folder
  *   file://a/b    /a/b          path       the file store at that path
@@ -17,10 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-/* NULL-terminated, for ls_nearest. */
-static const char *const known_schemes[] = {"file", "s3",   "gs",     "abs",     "oss",
-                                            "sftp", "nats", "webdav", "webdavs", NULL};
 
 bool ls_is_url(const char *text) {
     size_t n = 0;
@@ -134,53 +130,4 @@ ls_code ls_url_file_path(const char *url, char **path, ls_err *err) {
     *path = ls_path_clean(text);
     free(text);
     return *path != NULL ? LS_OK : ls_fail(err, LS_ENOMEM, "no memory for the path of %s", url);
-}
-
-/* ---- any URL ---- */
-
-static ls_code open_file_url(const char *url, ls_storage **s, ls_err *err) {
-    char *path;
-    ls_code code = ls_url_file_path(url, &path, err);
-    if (code == LS_OK) {
-        code = ls_storage_open_file(path, NULL, s, err);
-    }
-    free(path);
-    return code;
-}
-
-static ls_code refuse(const char *scheme, ls_err *err) {
-    for (size_t i = 1; known_schemes[i] != NULL; i++) {
-        if (strcmp(scheme, known_schemes[i]) == 0) {
-            const char *type = ls_has_prefix(scheme, "webdav") ? "webdav" : scheme;
-            ls_fail(err, LS_EUNSUPPORTED, "%s replicas are not part of this build", type);
-            return ls_hint(err, "this build stores replicas in folders: file:///path");
-        }
-    }
-    const char *near = ls_nearest(scheme, known_schemes);
-    ls_fail(err, LS_EINVALID, "unknown replica type in config: \"%s\"", scheme);
-    if (near != NULL) {
-        return ls_hint(err, "did you mean %s://?", near);
-    }
-    return ls_hint(err, "known are: file s3 gs abs oss sftp nats webdav webdavs");
-}
-
-ls_code ls_storage_open_url(const char *url, ls_storage **s, ls_err *err) {
-    *s = NULL;
-    if (strncasecmp(url, "file:", 5) == 0) {
-        return open_file_url(url, s, err);
-    }
-    if (url[0] == '\0' || url[0] == ':') {
-        return ls_fail(err, LS_EINVALID, "replica url scheme required: %s", url);
-    }
-    if (!ls_is_url(url)) {
-        return ls_storage_open_file(url, NULL, s, err);
-    }
-    char scheme[32];
-    size_t n = strcspn(url, ":");
-    n = n < sizeof scheme - 1 ? n : sizeof scheme - 1;
-    for (size_t i = 0; i < n; i++) {
-        scheme[i] = (char)tolower((unsigned char)url[i]);
-    }
-    scheme[n] = '\0';
-    return refuse(scheme, err);
 }

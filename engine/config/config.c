@@ -4,6 +4,8 @@
 #include "engine/base/text.h"
 #include "engine/config/raw.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +47,11 @@ static void db_done(ls_db_config *db) {
     free(db->replica.type);
     free(db->replica.url);
     free(db->replica.path);
+    for (size_t i = 0; i < db->replica.n_settings; i++) {
+        explicit_bzero(db->replica.settings[i].value, strlen(db->replica.settings[i].value));
+        free(db->replica.settings[i].value);
+    }
+    free(db->replica.settings);
 }
 
 void ls_config_done(ls_config *c) {
@@ -114,6 +121,90 @@ static void take_int(const ls_raw *v, int *out) {
         *out = (int)v->num;
 }
 
+/* ---- settings of stores ---- */
+
+/* Keys that a replica must give itself, though they may stand at the top level too. */
+static bool is_inherited(const char *key) {
+    static const char *const own[] = {"part-size", "concurrency"};
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (strcmp(own[i], key) == 0)
+            return false;
+    }
+    return true;
+}
+
+static ls_code add_setting(maker *m, ls_replica_config *r, const char *key, const char *text,
+                           bool inherited) {
+    ls_code rc = count_text(m, strlen(text));
+    if (rc != LS_OK)
+        return rc;
+    ls_setting *settings = reallocarray(r->settings, r->n_settings + 1, sizeof *settings);
+    if (settings == NULL)
+        return no_memory(m->err);
+    r->settings = settings;
+    char *value = strdup(text);
+    if (value == NULL)
+        return no_memory(m->err);
+    settings[r->n_settings++] = (ls_setting){.key = key, .value = value, .inherited = inherited};
+    return LS_OK;
+}
+
+/* Numbers as they were understood: YAML has more forms of them than URLs have. */
+static const char *setting_text(const ls_raw_setting *s, char *buf, size_t size) {
+    switch (s->key->type) {
+    case LS_KEY_BOOL:
+        return s->value.num != 0 ? "true" : "false";
+    case LS_KEY_INT:
+    case LS_KEY_SIZE:
+        (void)snprintf(buf, size, "%" PRId64, s->value.num);
+        return buf;
+    case LS_KEY_DURATION:
+        return ls_duration_format(s->value.num, buf, size);
+    default:
+        return s->value.str;
+    }
+}
+
+/* Unset and empty ones do not count. */
+static ls_code copy_setting(maker *m, const ls_raw_setting *s, bool inherited,
+                            ls_replica_config *r) {
+    char buf[32];
+    ls_code rc = LS_OK;
+
+    if (!s->value.set)
+        return LS_OK;
+    if (s->key->type != LS_KEY_STRINGS) {
+        const char *text = setting_text(s, buf, sizeof buf);
+        return text[0] == '\0' ? LS_OK : add_setting(m, r, s->key->name, text, inherited);
+    }
+    for (const ls_yaml_item *i = s->node->items; i != NULL && rc == LS_OK; i = i->next)
+        rc = add_setting(m, r, s->key->name, i->value->text, inherited);
+    return rc;
+}
+
+static bool has_setting(const ls_replica_config *r, const char *key, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(r->settings[i].key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static ls_code make_settings(maker *m, const ls_raw_replica *raw, ls_replica_config *r) {
+    ls_code rc = LS_OK;
+
+    for (const ls_raw_setting *s = raw->settings; s != NULL && rc == LS_OK; s = s->next)
+        rc = copy_setting(m, s, false, r);
+    size_t own = r->n_settings;
+    const ls_raw_setting *s = m->top->globals.settings;
+    for (; s != NULL && rc == LS_OK; s = s->next) {
+        if (is_inherited(s->key->name) && !has_setting(r, s->key->name, own))
+            rc = copy_setting(m, s, true, r);
+    }
+    return rc;
+}
+
 static ls_code make_replica(maker *m, const ls_raw_replica *raw, ls_replica_config *r) {
     const ls_raw_replica *globals = &m->top->globals;
     const ls_raw *recover = raw->auto_recover.set ? &raw->auto_recover : &globals->auto_recover;
@@ -126,6 +217,8 @@ static ls_code make_replica(maker *m, const ls_raw_replica *raw, ls_replica_conf
         rc = copy_text(m, &raw->url, &r->url);
     if (rc == LS_OK)
         rc = copy_text(m, &raw->path, &r->path);
+    if (rc == LS_OK)
+        rc = make_settings(m, raw, r);
     return rc;
 }
 

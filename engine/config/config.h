@@ -1,18 +1,25 @@
 /*
  * litestream.yml: one table of keys (keys.h) gives parser, errors, nearest names and
  * litestream.yml(5). Unknown keys are errors with line, column and the nearest name, or warnings
- * where the caller allows them; keys of backends that this build lacks are accepted, the replica
+ * where the caller allows them; keys of stores that this build lacks are accepted, the replica
  * then fails when it is opened.
  */
 #ifndef LS_CONFIG_CONFIG_H
 #define LS_CONFIG_CONFIG_H
 
-#include "backends/storage.h"
+#include "backends/settings.h"
 #include "engine/db/db.h"
 
 #define LS_CONFIG_DEFAULT_PATH "/etc/litestream.yml"
 #define LS_SOCKET_DEFAULT_PATH "/var/run/litestream.sock"
 #define LS_CONFIG_MAX_BYTES (16u << 20)
+
+/* A value for the store (backends/settings.h); a list gives one for each text. */
+typedef struct ls_setting {
+    const char *key; /* static */
+    char *value;
+    bool inherited; /* from the top level */
+} ls_setting;
 
 typedef struct ls_replica_config {
     char *type;            /* NULL: from the URL, else "file" */
@@ -20,6 +27,8 @@ typedef struct ls_replica_config {
     char *path;            /* NULL if given by URL */
     int64_t sync_interval; /* ns; 1 s */
     bool auto_recover;
+    ls_setting *settings; /* those of the replica first */
+    size_t n_settings;
 } ls_replica_config;
 
 typedef struct ls_db_config {

@@ -167,8 +167,39 @@ static ls_code decode_scalar(decoder *d, const ls_key *key, const ls_yaml_node *
 }
 
 static void store(const ls_key *key, const place *at, ls_raw value) {
-    if (key->field != LS_KEY_UNUSED)
+    if (key->field != LS_KEY_UNUSED && key->field != LS_KEY_SETTING)
         *(ls_raw *)(void *)((char *)at->base + key->field) = value;
+}
+
+/* The replica's setting of that key, made where there is none; NULL without memory. */
+static ls_raw_setting *setting_of(decoder *d, const ls_key *key, ls_raw_replica *replica) {
+    for (ls_raw_setting *s = replica->settings; s != NULL; s = s->next) {
+        if (s->key == key)
+            return s;
+    }
+    ls_raw_setting *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->key = key;
+    s->next = replica->settings;
+    replica->settings = s;
+    s->made = d->top->last_setting;
+    d->top->last_setting = s;
+    return s;
+}
+
+static ls_code store_value(decoder *d, const ls_key *key, const place *at, const ls_yaml_node *node,
+                           ls_raw value) {
+    if (key->field != LS_KEY_SETTING) {
+        store(key, at, value);
+        return LS_OK;
+    }
+    ls_raw_setting *s = setting_of(d, key, at->base);
+    if (s == NULL)
+        return ls_fail(d->err, LS_ENOMEM, "%s: out of memory", d->name);
+    s->node = node;
+    s->value = value;
+    return LS_OK;
 }
 
 static ls_code decode_strings(decoder *d, const ls_yaml_node *node, const char *path, int64_t *n) {
@@ -191,10 +222,8 @@ static ls_code decode_value(decoder *d, const ls_key *key, const ls_yaml_node *n
     ls_raw value = {.line = node->line, .col = node->col};
     ls_code rc = LS_OK;
 
-    if (ls_yaml_is_null(node)) {
-        store(key, at, value);
-        return LS_OK;
-    }
+    if (ls_yaml_is_null(node))
+        return store_value(d, key, at, node, value);
     if (key->type == LS_KEY_STRINGS) {
         rc = decode_strings(d, node, here.path, &value.num);
     } else if (node->kind != LS_YAML_SCALAR) {
@@ -207,8 +236,7 @@ static ls_code decode_value(decoder *d, const ls_key *key, const ls_yaml_node *n
         rc = decode_scalar(d, key, node, here.path, &value.num);
     }
     value.set = rc == LS_OK;
-    store(key, at, value);
-    return rc;
+    return rc == LS_OK ? store_value(d, key, at, node, value) : rc;
 }
 
 /* ---- maps and lists ---- */
@@ -465,6 +493,11 @@ ls_code ls_raw_decode(const ls_yaml *tree, const char *name, ls_config_warnings 
 }
 
 void ls_raw_done(ls_raw_top *top) {
+    while (top->last_setting != NULL) {
+        ls_raw_setting *before = top->last_setting->made;
+        free(top->last_setting);
+        top->last_setting = before;
+    }
     free(top->levels);
     free(top->dbs);
     *top = (ls_raw_top){0};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define NO LS_KEY_UNUSED
+#define SET LS_KEY_SETTING
 #define TOP(name) offsetof(ls_raw_top, name)
 #define DB(name) offsetof(ls_raw_db, name)
 #define REP(name) offsetof(ls_raw_replica, name)
@@ -27,7 +28,7 @@
 #define BOTH(name, type, field, def, doc)                                                          \
     { LS_IN_REPLICA | LS_IN_TOP, name, type, field, 0, def, doc, false }
 #define SECRET(name, doc)                                                                          \
-    { LS_IN_REPLICA | LS_IN_TOP, name, LS_KEY_STRING, NO, 0, "", doc, true }
+    { LS_IN_REPLICA | LS_IN_TOP, name, LS_KEY_STRING, SET, 0, "", doc, true }
 
 const ls_key ls_keys[] = {
     LIST(TOP, "dbs", DB, TOP(dbs_list), "Databases to replicate."),
@@ -138,47 +139,47 @@ const ls_key ls_keys[] = {
     KEY(AGE, "identities", STRINGS, REP(age_identities), "", "Refused unless empty."),
     KEY(AGE, "recipients", STRINGS, REP(age_recipients), "", "Refused unless empty."),
 
-    BOTH("bucket", STRING, NO, "", "s3, gs, abs (container), oss, nats: bucket."),
-    BOTH("region", STRING, NO, "", "s3, oss: region."),
-    BOTH("endpoint", STRING, NO, "", "s3, abs, oss: endpoint."),
+    BOTH("bucket", STRING, SET, "", "s3, gs, abs (container), oss, nats: bucket."),
+    BOTH("region", STRING, SET, "", "s3, oss: region."),
+    BOTH("endpoint", STRING, SET, "", "s3, abs, oss: endpoint."),
     SECRET("access-key-id", "s3, oss: access key."),
     SECRET("secret-access-key", "s3, oss: secret key."),
-    BOTH("force-path-style", BOOL, NO, "", "s3: bucket in the path; true with an endpoint."),
-    BOTH("sign-payload", BOOL, NO, "true", "s3: sign what is uploaded."),
-    BOTH("require-content-md5", BOOL, NO, "true", "s3: send Content-MD5 with deletions."),
-    BOTH("skip-verify", BOOL, NO, "false", "s3: accept any TLS certificate."),
-    BOTH("storage-class", STRING, NO, "", "s3: storage class of new objects."),
-    BOTH("part-size", SIZE, NO, "5MiB", "s3, oss: size of upload parts. Not inherited."),
-    BOTH("concurrency", INT, NO, "5", "s3, oss: parts uploaded at once. Not inherited."),
-    BOTH("sse-customer-algorithm", STRING, NO, "AES256", "s3: algorithm of a customer's key."),
+    BOTH("force-path-style", BOOL, SET, "", "s3: bucket in the path; true with an endpoint."),
+    BOTH("sign-payload", BOOL, SET, "true", "s3: sign what is uploaded."),
+    BOTH("require-content-md5", BOOL, SET, "true", "s3: send Content-MD5 with deletions."),
+    BOTH("skip-verify", BOOL, SET, "false", "s3: accept any TLS certificate."),
+    BOTH("storage-class", STRING, SET, "", "s3: storage class of new objects."),
+    BOTH("part-size", SIZE, SET, "5MiB", "s3, oss: size of upload parts. Not inherited."),
+    BOTH("concurrency", INT, SET, "5", "s3, oss: parts uploaded at once. Not inherited."),
+    BOTH("sse-customer-algorithm", STRING, SET, "AES256", "s3: algorithm of a customer's key."),
     SECRET("sse-customer-key", "s3: customer's key."),
-    BOTH("sse-customer-key-path", STRING, NO, "", "s3: file that holds the customer's key."),
-    BOTH("sse-kms-key-id", STRING, NO, "", "s3: key of the key management service."),
-    BOTH("account-name", STRING, NO, "", "abs: account."),
+    BOTH("sse-customer-key-path", STRING, SET, "", "s3: file that holds the customer's key."),
+    BOTH("sse-kms-key-id", STRING, SET, "", "s3: key of the key management service."),
+    BOTH("account-name", STRING, SET, "", "abs: account."),
     SECRET("account-key", "abs: account key."),
     SECRET("sas-token", "abs: shared access signature."),
-    BOTH("host", STRING, NO, "", "sftp: host, or host:port."),
-    BOTH("user", STRING, NO, "", "sftp: user."),
+    BOTH("host", STRING, SET, "", "sftp: host, or host:port."),
+    BOTH("user", STRING, SET, "", "sftp: user."),
     SECRET("password", "sftp, nats: password."),
-    BOTH("key-path", STRING, NO, "", "sftp: private key file."),
-    BOTH("host-key", STRING, NO, "", "sftp: the server's public key."),
-    BOTH("concurrent-writes", BOOL, NO, "true", "sftp: several writes at once."),
-    KEY(REPLICA, "webdav-url", STRING, NO, "", "webdav: URL of the server."),
-    KEY(REPLICA, "webdav-username", STRING, NO, "", "webdav: user."),
-    {LS_IN_REPLICA, "webdav-password", LS_KEY_STRING, NO, 0, "", "webdav: password.", true},
+    BOTH("key-path", STRING, SET, "", "sftp: private key file."),
+    BOTH("host-key", STRING, SET, "", "sftp: the server's public key."),
+    BOTH("concurrent-writes", BOOL, SET, "true", "sftp: several writes at once."),
+    KEY(REPLICA, "webdav-url", STRING, SET, "", "webdav: URL of the server."),
+    KEY(REPLICA, "webdav-username", STRING, SET, "", "webdav: user."),
+    {LS_IN_REPLICA, "webdav-password", LS_KEY_STRING, SET, 0, "", "webdav: password.", true},
     SECRET("jwt", "nats: token, with seed."),
     SECRET("seed", "nats: seed, with jwt."),
-    BOTH("creds", STRING, NO, "", "nats: credentials file."),
+    BOTH("creds", STRING, SET, "", "nats: credentials file."),
     SECRET("nkey", "nats: seed of a key pair."),
-    BOTH("username", STRING, NO, "", "nats: user, with password."),
+    BOTH("username", STRING, SET, "", "nats: user, with password."),
     SECRET("token", "nats: token."),
-    BOTH("tls", BOOL, NO, "", "nats: whether TLS is required."),
-    BOTH("root-cas", STRINGS, NO, "", "nats: files of certificate authorities."),
-    BOTH("client-cert", STRING, NO, "", "nats: client certificate, with client-key."),
-    BOTH("client-key", STRING, NO, "", "nats: key file of the client certificate."),
-    BOTH("max-reconnects", INT, NO, "-1", "nats: connections tried; -1 for no end."),
-    BOTH("reconnect-wait", DURATION, NO, "2s", "nats: pause between them."),
-    BOTH("timeout", DURATION, NO, "10s", "nats: limit of one request."),
+    BOTH("tls", BOOL, SET, "", "nats: whether TLS is required."),
+    BOTH("root-cas", STRINGS, SET, "", "nats: files of certificate authorities."),
+    BOTH("client-cert", STRING, SET, "", "nats: client certificate, with client-key."),
+    BOTH("client-key", STRING, SET, "", "nats: key file of the client certificate."),
+    BOTH("max-reconnects", INT, SET, "-1", "nats: connections tried; -1 for no end."),
+    BOTH("reconnect-wait", DURATION, SET, "2s", "nats: pause between them."),
+    BOTH("timeout", DURATION, SET, "10s", "nats: limit of one request."),
     {0},
 };
 

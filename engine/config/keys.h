@@ -3,8 +3,8 @@
  * litestream.yml(5) come from it.
  *
  * A key may be valid in several sections. Values that this version uses are kept in the raw structs
- * (raw.h); the others are known, and their types checked, so that a configuration written for any
- * store is read whole.
+ * (raw.h), those of stores by name; the others are known, and their types checked, so that a
+ * configuration written for any store is read whole.
  */
 #ifndef LS_CONFIG_KEYS_H
 #define LS_CONFIG_KEYS_H
@@ -40,12 +40,13 @@ typedef enum ls_key_type {
 } ls_key_type;
 
 #define LS_KEY_UNUSED ((size_t)-1)
+#define LS_KEY_SETTING ((size_t)-2) /* kept by name for the store: backends/settings.h */
 
 typedef struct ls_key {
     unsigned where; /* sections it is valid in */
     const char *name;
     ls_key_type type;
-    size_t field;     /* offset of an ls_raw in the section's raw struct, or LS_KEY_UNUSED */
+    size_t field;     /* offset of an ls_raw in the section's raw struct, or one of the above */
     unsigned section; /* LS_KEY_MAP and LS_KEY_LIST: the section inside */
     const char *def;  /* default as one would write it; "": none */
     const char *doc;  /* one sentence for litestream.yml(5) */

@@ -5,6 +5,7 @@
 #ifndef LS_CONFIG_RAW_H
 #define LS_CONFIG_RAW_H
 
+#include "engine/config/keys.h"
 #include "engine/config/yaml.h"
 
 typedef struct ls_raw {
@@ -14,9 +15,19 @@ typedef struct ls_raw {
     bool set;
 } ls_raw;
 
+/* A value of a key that stores know (LS_KEY_SETTING). */
+typedef struct ls_raw_setting {
+    const ls_key *key;
+    const ls_yaml_node *node;
+    ls_raw value;
+    struct ls_raw_setting *next; /* of the same replica */
+    struct ls_raw_setting *made; /* the one made before this one */
+} ls_raw_setting;
+
 typedef struct ls_raw_replica {
     ls_raw type, path, url, sync_interval, auto_recover;
     ls_raw age_identities, age_recipients;
+    ls_raw_setting *settings; /* one for each key; owned by ls_raw_top */
 } ls_raw_replica;
 
 typedef struct ls_raw_db {
@@ -49,6 +60,7 @@ typedef struct ls_raw_top {
     size_t n_levels;
     ls_raw_db *dbs;
     size_t n_dbs;
+    ls_raw_setting *last_setting; /* all of them, by made */
 } ls_raw_top;
 
 struct ls_config_warnings;

@@ -1,8 +1,8 @@
 # The suite that every store passes, and tests of single stores.
 UNIT_TESTS += t/backends/test_file t/backends/test_resume t/backends/test_url \
-	t/backends/test_mem t/backends/test_faults
+	t/backends/test_settings t/backends/test_mem t/backends/test_faults
 check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_url \
-	t/backends/test_mem t/backends/test_faults
+	t/backends/test_settings t/backends/test_mem t/backends/test_faults
 t_backends_test_file_SOURCES = t/backends/test_file.c t/backends/conformance.c \
 	t/backends/conformance.h
 t_backends_test_file_LDADD = $(LS_TEST_LIBS)
@@ -26,3 +26,7 @@ t_backends_test_faults_SOURCES = t/backends/test_faults.c t/backends/conformance
 t_backends_test_faults_LDADD = $(LS_TEST_LIBS)
 t_backends_test_faults_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
 t_backends_test_faults_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_settings_SOURCES = t/backends/test_settings.c
+t_backends_test_settings_LDADD = $(LS_TEST_LIBS)
+t_backends_test_settings_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_settings_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -122,7 +122,7 @@ static void refuses_others(void **state) {
     assert_refused("S3://h/p", LS_EUNSUPPORTED, "s3 replicas are not part of this build", "file");
     assert_refused("bogus://x", LS_EINVALID, "unknown replica type in config: \"bogus\"", "s3");
     assert_refused("webdax://x", LS_EINVALID, "unknown replica type in config: \"webdax\"",
-                   "did you mean webdav://?");
+                   "did you mean \"webdav\"?");
     assert_refused("", LS_EINVALID, "replica url scheme required: ", "");
     assert_refused(":foo", LS_EINVALID, "replica url scheme required: :foo", "");
 }

@@ -159,6 +159,115 @@ static void test_inheritance(void **state) {
     assert_false(config.dbs[2].has_replica);
 }
 
+static const ls_setting *setting(size_t db, const char *key, size_t n) {
+    const ls_replica_config *r = &config.dbs[db].replica;
+
+    for (size_t i = 0; i < r->n_settings; i++) {
+        if (strcmp(r->settings[i].key, key) == 0 && n-- == 0)
+            return &r->settings[i];
+    }
+    return NULL;
+}
+
+static void assert_setting(size_t db, const char *key, const char *value, bool inherited) {
+    const ls_setting *s = setting(db, key, 0);
+
+    if (value == NULL) {
+        assert_null(s);
+        return;
+    }
+    assert_non_null(s);
+    assert_string_equal(s->value, value);
+    assert_int_equal(s->inherited, inherited);
+}
+
+/* What is for the store goes there by name: its own, else the top level's. */
+static void test_settings(void **state) {
+    (void)state;
+    ok("bucket: top\n"
+       "region: r\n"
+       "part-size: 6MB\n"
+       "concurrency: 9\n"
+       "force-path-style: yes\n"
+       "root-cas: [a, b]\n"
+       "dbs:\n"
+       "  - path: /a\n"
+       "    replica: {type: s3, path: /ra, bucket: own, part-size: 10 MiB, concurrency: 0x10,\n"
+       "              timeout: 90s, root-cas: [c], force-path-style: off}\n"
+       "  - path: /b\n"
+       "    replicas: [{type: nats, bucket: '', region: ~}]\n"
+       "  - path: /c\n"
+       "    replica: &c {type: s3, bucket: c, endpoint: e}\n"
+       "  - path: /d\n"
+       "    replica: {<<: *c, bucket: d, endpoint: ~}\n");
+    assert_setting(0, "bucket", "own", false);
+    assert_setting(0, "region", "r", true);
+    assert_setting(0, "part-size", "10485760", false);
+    assert_setting(0, "concurrency", "16", false);
+    assert_setting(0, "timeout", "1m30s", false);
+    assert_setting(0, "force-path-style", "false", false);
+    assert_setting(0, "root-cas", "c", false);
+    assert_null(setting(0, "root-cas", 1));
+    assert_null(setting(0, "path", 0));
+    assert_setting(1, "bucket", "top", true);
+    assert_setting(1, "region", "r", true);
+    assert_setting(1, "part-size", NULL, false);
+    assert_setting(1, "concurrency", NULL, false);
+    assert_setting(1, "force-path-style", "true", true);
+    assert_setting(1, "root-cas", "a", true);
+    assert_string_equal(setting(1, "root-cas", 1)->value, "b");
+    assert_setting(2, "bucket", "c", false);
+    assert_setting(2, "endpoint", "e", false);
+    assert_setting(3, "bucket", "d", false);
+    assert_setting(3, "endpoint", NULL, false);
+}
+
+/* Each store's keys are those of the configuration, but for what only its URLs know. */
+static void test_store_keys(void **state) {
+    (void)state;
+    for (size_t i = 0; ls_store_schemes[i] != NULL; i++) {
+        for (const ls_setting_key *s = ls_store_schemes[i]->keys; s->name != NULL; s++) {
+            const ls_key *k = ls_key_find(LS_IN_REPLICA, s->name);
+            if (k == NULL && s->query != NULL)
+                continue;
+            assert_non_null(k);
+            assert_int_equal(k->secret, s->secret);
+            assert_true(k->field == LS_KEY_SETTING || strcmp(s->name, "path") == 0);
+        }
+    }
+}
+
+static void assert_no_store(const char *text, const char *msg) {
+    ls_storage *s = NULL;
+
+    ok(text);
+    ls_code rc = ls_config_storage(&config.dbs[0], &s, &err);
+    assert_null(s);
+    if (rc == LS_OK || strcmp(err.msg, msg) != 0)
+        fail_msg("%s\n  got:  %s\n  want: %s", text, err.msg, msg);
+}
+
+static void test_stores(void **state) {
+    static const char *const cases[][2] = {
+        {"dbs: [{path: /x/a}]", "must specify replica for database"},
+        {"dbs: [{path: /x/a, replica: {type: bogus}}]",
+         "unknown replica type in config: \"bogus\""},
+        {"dbs: [{path: /x/a, replica: {url: 'BOGUS://x'}}]",
+         "unknown replica type in config: \"bogus\""},
+        {"dbs: [{path: /x/a, replica: {url: /x/y}}]", "replica url scheme required: /x/y"},
+        {"dbs: [{path: /x/a, replica: {url: 'file:///b', path: /b}}]",
+         "cannot specify url & path for file replica"},
+        {"dbs: [{path: /x/a, replica: {url: 'file:///'}}]", "file replica path required"},
+        {"dbs: [{path: /x/a, replica: {sync-interval: 1s}}]", "file replica path required"},
+        {"dbs: [{path: /x/a, replica: {path: 'sftp://u:secret@h/p'}}]",
+         "replica path cannot be a url, please use the 'url' field instead: sftp://u:xxxxx@h/p"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_no_store(cases[i][0], cases[i][1]);
+}
+
 /* A value that its type takes, for each key of the table. */
 static const char *good_value(const ls_key *k) {
     switch (k->type) {
@@ -865,20 +974,37 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),          cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_value),    cmocka_unit_test(test_inheritance),
-        cmocka_unit_test(test_every_key),      cmocka_unit_test(test_every_type),
-        cmocka_unit_test(test_type_errors),    cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_unknown_keys),   cmocka_unit_test(test_validation),
-        cmocka_unit_test(test_syntax),         cmocka_unit_test(test_anchors),
-        cmocka_unit_test(test_duplicates),     cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_many_databases), cmocka_unit_test(test_env),
-        cmocka_unit_test(test_env_bound),      cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_load),           cmocka_unit_test(test_add),
-        cmocka_unit_test(test_control),        cmocka_unit_test(test_later),
-        cmocka_unit_test(test_maintenance),    cmocka_unit_test(test_snapshot_of_databases),
-        cmocka_unit_test(test_allow_unknown),  cmocka_unit_test(test_many_unknown),
-        cmocka_unit_test(test_log_types),      cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_value),
+        cmocka_unit_test(test_inheritance),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_store_keys),
+        cmocka_unit_test(test_stores),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_every_type),
+        cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_anchors),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_many_databases),
+        cmocka_unit_test(test_env),
+        cmocka_unit_test(test_env_bound),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_control),
+        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_maintenance),
+        cmocka_unit_test(test_snapshot_of_databases),
+        cmocka_unit_test(test_allow_unknown),
+        cmocka_unit_test(test_many_unknown),
+        cmocka_unit_test(test_log_types),
+        cmocka_unit_test(test_heartbeat),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
