@@ -10,6 +10,7 @@ include t/engine/config/local.mk
 include t/engine/store/local.mk
 include t/engine/control/local.mk
 include t/engine/faults/local.mk
+include t/servers/local.mk
 include t/backends/local.mk
 include t/cmd/local.mk
 include t/tui/local.mk

@@ -56,9 +56,14 @@ def equal(got, want, name):
 
 def skip(name, reason):
     """Counts one test as skipped; where continuous integration runs, as failed."""
-    global _count
     if CI:
         return ok(False, name, "not skipped, as CI is set: " + reason)
+    return skip_allowed(name, reason)
+
+
+def skip_allowed(name, reason):
+    """Counts one test as skipped, wherever it runs."""
+    global _count
     _count += 1
     print("ok %d - %s # SKIP %s" % (_count, name, reason), flush=True)
     return True

@@ -9,8 +9,11 @@
 /* What each test is given: *state points to one, with a store that holds nothing yet. */
 typedef struct conformance {
     ls_storage *s;
-    bool keeps_time; /* listings give the header's timestamp to the millisecond */
-    bool copies;     /* files can be copied inside of the store */
+    bool keeps_time;   /* listings give the header's timestamp to the millisecond */
+    int64_t time_step; /* ms to which they cut it, if they do; 0: not at all */
+    bool copies;       /* files can be copied inside of the store */
+    size_t many;       /* files of a long listing: several pages */
+    size_t big;        /* bytes of a file that is sent in several parts */
 } conformance;
 
 struct CMUnitTest;
@@ -22,7 +25,19 @@ typedef int (*conformance_fixture)(void **state);
 size_t conformance_tests(struct CMUnitTest *tests, conformance_fixture setup,
                          conformance_fixture teardown);
 
+/* The same with what takes long: long listings, big files, deletions of thousands, for stores
+ * behind a network (conformance_large.c). */
+#define CONFORMANCE_LARGE_MAX 8
+size_t conformance_large_tests(struct CMUnitTest *tests, conformance_fixture setup,
+                               conformance_fixture teardown);
+
 /* Helpers for tests of one store. */
+
+/* Asserts success; else the test fails with the error's text. */
+void conformance_ok(ls_code code, const ls_err *err);
+
+/* Compares a listing with "min-max min-max ..." in hexadecimal. */
+void conformance_list(ls_storage *s, int level, ls_txid seek, const char *expected);
 
 /* n bytes, n >= 100, that begin with an LTX header of these values and go on with a pattern made
  * from min; malloc'd. */

@@ -30,3 +30,13 @@ t_backends_test_settings_SOURCES = t/backends/test_settings.c
 t_backends_test_settings_LDADD = $(LS_TEST_LIBS)
 t_backends_test_settings_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_settings_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+# The suite over real servers: one program, and a script that starts them (t/servers).
+check_PROGRAMS += t/backends/conform
+t_backends_conform_SOURCES = t/backends/conform.c t/backends/conformance.c \
+	t/backends/conformance_large.c t/backends/conformance.h
+t_backends_conform_LDADD = $(LS_TEST_LIBS)
+t_backends_conform_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_conform_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+TAP_TESTS += t/backends/stores.t
+EXTRA_DIST += t/backends/stores.t
