@@ -3,17 +3,20 @@
  * budget, and bodies that are pulled as ls_readers.
  *
  * A request is made anew for each try by the store's sign callback, so that dates and tokens are
- * fresh. Retried are: lost connections, 429, 500, 502, 503, 504, 408, and what the store's classify
- * callback calls temporary; never a request whose body cannot be read again. Retry-After is
- * honoured up to LS_HTTP_RETRY_AFTER_MAX. The pause is random up to 100 ms * 2^n, at most 20 s.
- * Paths are sent as they are (CURLOPT_PATH_AS_IS); proxies by HTTP_PROXY, HTTPS_PROXY, NO_PROXY in
- * both cases of letters; roots by SSL_CERT_FILE, SSL_CERT_DIR, AWS_CA_BUNDLE, else the system's.
- * No deadline for a whole transfer: a transfer ends when less than 1 byte/s came for 60 s.
+ * fresh. Retried are: lost connections, 429, 500, 502, 503, 504, 408, and what the store's again
+ * callback calls temporary, as long as the store's budget lasts: 500 tokens, of which a retry takes
+ * 5 and an answer gives back 1, so that a store that is down is not hammered. Every body can be
+ * sent again. Retry-After is honoured up to LS_HTTP_RETRY_AFTER_MAX. The pause is random up to 100
+ * ms * 2^n, at most 20 s. Paths are sent as they are (CURLOPT_PATH_AS_IS); proxies by HTTP_PROXY,
+ * HTTPS_PROXY, NO_PROXY in both cases of letters; roots by SSL_CERT_FILE, SSL_CERT_DIR,
+ * AWS_CA_BUNDLE, else the system's. No deadline for a whole transfer: a transfer ends when less
+ * than 1 byte/s came for 60 s.
  */
 #ifndef LS_BACKENDS_HTTP_H
 #define LS_BACKENDS_HTTP_H
 
 #include "backends/storage.h"
+#include "engine/base/log.h"
 
 #define LS_HTTP_HEADERS_MAX 32
 #define LS_HTTP_BODY_MAX (16u << 20) /* of answers that are kept whole */
@@ -24,12 +27,13 @@ typedef struct ls_http ls_http; /* options of one store; connections are shared 
 
 typedef struct ls_http_options {
     bool skip_verify;
-    bool no_proxy;              /* never use one (OSS, metadata servers) */
-    const char *ca_file;        /* NULL: as above; copied */
+    bool no_proxy;               /* never use one (OSS, metadata servers) */
+    const char *ca_file;         /* NULL: as above; copied */
     const char *user, *password; /* NULL: none; Basic or Digest, as the server asks; copied */
-    int64_t connect_timeout;    /* ns; 0: 10 s */
-    int tries;                  /* 0: LS_HTTP_TRIES */
-    const ls_log *debug;        /* requests and answers at DEBUG, without secrets; NULL: none */
+    int64_t connect_timeout;     /* ns; 0: 10 s */
+    int tries;                   /* 0: LS_HTTP_TRIES */
+    const ls_cancel *cancel;     /* ends transfers and pauses; NULL: none */
+    const ls_log *debug;         /* requests and answers at DEBUG, without secrets; NULL: none */
 } ls_http_options;
 
 LS_MUST ls_code ls_http_new(const ls_http_options *options, ls_http **http, ls_err *err);
@@ -45,9 +49,10 @@ typedef struct ls_http_request {
     char *url;          /* complete, encoded; owned */
     ls_http_header headers[LS_HTTP_HEADERS_MAX];
     size_t n_headers;
-    const void *body; /* or body_file; neither: no body. Owned by the caller. */
+    const void *body; /* or body_fd; neither: no body. Owned by the caller. */
     size_t body_len;
-    int body_fd; /* -1: none. Sent from body_off, body_len bytes, by pread: so it can be repeated. */
+    int body_fd; /* -1: none. Sent from body_off, body_len bytes, by pread: so it can be repeated.
+                  */
     uint64_t body_off;
 } ls_http_request;
 void ls_http_request_init(ls_http_request *r, const char *method);
@@ -89,7 +94,8 @@ LS_MUST ls_code ls_http_do(ls_http *http, ls_http_request *r, const ls_http_hook
 LS_MUST ls_code ls_http_open(ls_http *http, ls_http_request *r, const ls_http_hooks *hooks,
                              ls_http_answer *a, ls_reader **body, ls_err *err);
 
-/* Percent-encoding but for A-Z a-z 0-9 - . _ ~ and, if keep_slash, '/'. malloc'd; NULL: no memory. */
+/* Percent-encoding but for A-Z a-z 0-9 - . _ ~ and, if keep_slash, '/'. malloc'd; NULL: no memory.
+ */
 LS_MUST char *ls_http_encode(const char *text, bool keep_slash);
 
 /* A whole stream into an unlinked temporary file, for bodies that must be sent again: *fd at its
