@@ -1,8 +1,8 @@
 # The suite that every store passes, and tests of single stores.
 UNIT_TESTS += t/backends/test_file t/backends/test_resume t/backends/test_url \
-	t/backends/test_settings t/backends/test_http t/backends/test_mem t/backends/test_faults
+	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_mem t/backends/test_faults
 check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_url \
-	t/backends/test_settings t/backends/test_http t/backends/test_mem t/backends/test_faults
+	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_mem t/backends/test_faults
 t_backends_test_file_SOURCES = t/backends/test_file.c t/backends/conformance.c \
 	t/backends/conformance.h
 t_backends_test_file_LDADD = $(LS_TEST_LIBS)
@@ -30,6 +30,14 @@ t_backends_test_settings_SOURCES = t/backends/test_settings.c
 t_backends_test_settings_LDADD = $(LS_TEST_LIBS)
 t_backends_test_settings_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_settings_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_http_SOURCES = t/backends/test_http.c t/support/helper.h
+t_backends_test_http_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) -lpthread
+t_backends_test_http_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_http_CPPFLAGS = $(LS_TEST_CPPFLAGS) $(CRYPTO_CFLAGS)
+t_backends_test_xml_SOURCES = t/backends/test_xml.c
+t_backends_test_xml_LDADD = $(LS_TEST_LIBS)
+t_backends_test_xml_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_xml_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 # The suite over real servers: one program, and a script that starts them (t/servers).
 check_PROGRAMS += t/backends/conform
