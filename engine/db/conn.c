@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Pages of cache a handle may keep, in KiB: R, W and B touch a handful of pages. */
-#define CACHE_SQL "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-64"
+/* W and B touch a handful of pages. To set anything SQLite loads the schema. */
+#define WRITER_SQL "PRAGMA synchronous=NORMAL; PRAGMA cache_size=16"
 
 /* May database and log be written, as far as their modes say? */
 static bool may_write(sqlite3 *h) {
@@ -61,27 +61,33 @@ ls_code ls_db_conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err)
 
 /* Each handle needs all three: the last one closed without PERSIST_WAL deletes the log, and one
  * with autocheckpoint would copy frames before they are captured. */
-static ls_code conn_setup(ls_db *db, sqlite3 *h, ls_err *err) {
+static ls_code set_up(ls_db *db, sqlite3 *h, ls_err *err) {
     sqlite3_extended_result_codes(h, 1);
     sqlite3_busy_timeout(h, (int)(db->opts.busy_timeout / LS_MS));
     sqlite3_wal_autocheckpoint(h, 0);
     int on = 1;
     int rc = sqlite3_file_control(h, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-    if (rc != SQLITE_OK && rc != SQLITE_NOTFOUND) {
-        return ls_db_conn_fail(err, h, rc, "keep the log on close");
-    }
-    return ls_db_conn_exec(h, CACHE_SQL, "set up connection", err);
+    return rc == SQLITE_OK || rc == SQLITE_NOTFOUND
+               ? LS_OK
+               : ls_db_conn_fail(err, h, rc, "keep the log on close");
 }
 
+/* A handle's cache takes memory for 20 pages with its first one, unless it is told before anything
+ * is opened to take each by itself: R reads one page only. No harm where another part of the
+ * process uses SQLite already, and it is too late. */
+static void save_memory(void) { (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0); }
+
 ls_code ls_db_conn_open(ls_db *db, sqlite3 **out, ls_err *err) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *h = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    (void)pthread_once(&once, save_memory);
     int rc = sqlite3_open_v2(db->path, &h, flags, NULL);
     if (rc == SQLITE_OK && sqlite3_db_readonly(h, "main") == 1) {
         rc = SQLITE_READONLY;
     }
     ls_code code =
-        rc == SQLITE_OK ? conn_setup(db, h, err) : ls_db_conn_fail(err, h, rc, "open database");
+        rc == SQLITE_OK ? set_up(db, h, err) : ls_db_conn_fail(err, h, rc, "open database");
     if (code != LS_OK) {
         sqlite3_close_v2(h);
         return code;
@@ -94,15 +100,20 @@ bool ls_db_read_held(sqlite3 *h) {
     return h != NULL && sqlite3_txn_state(h, "main") == SQLITE_TXN_READ;
 }
 
-static ls_code open_once(ls_db *db, sqlite3 **slot, sqlite3 **out, ls_err *err) {
+static ls_code open_writer(ls_db *db, sqlite3 **slot, sqlite3 **out, ls_err *err) {
+    ls_code code = LS_OK;
     if (*slot == NULL) {
-        ls_code code = ls_db_conn_open(db, slot, err);
+        code = ls_db_conn_open(db, slot, err);
+        if (code == LS_OK) {
+            code = ls_db_conn_exec(*slot, WRITER_SQL, "set up connection", err);
+        }
         if (code != LS_OK) {
-            return code;
+            sqlite3_close_v2(*slot);
+            *slot = NULL;
         }
     }
     *out = *slot;
-    return LS_OK;
+    return code;
 }
 
 /* schema_version reads page 1 and nothing else: the transaction begins without loading a schema. */
@@ -119,10 +130,9 @@ static ls_code begin_and_read(sqlite3 *h, ls_err *err) {
 }
 
 ls_code ls_db_read_begin(ls_db *db, sqlite3 **slot, ls_err *err) {
-    sqlite3 *h;
-    ls_code code = open_once(db, slot, &h, err);
+    ls_code code = *slot == NULL ? ls_db_conn_open(db, slot, err) : LS_OK;
     if (code == LS_OK) {
-        code = begin_and_read(h, err);
+        code = begin_and_read(*slot, err);
     }
     if (code != LS_OK) {
         ls_db_read_end(slot);
@@ -144,8 +154,20 @@ void ls_db_read_end(sqlite3 **slot) {
     }
 }
 
+/* With R's transaction none of them is the last handle, which SQLite would look after at close. */
+void ls_db_close_spare(ls_db *db) {
+    if (!db->pinned || db->barrier || !ls_db_read_held(db->r[db->cur])) {
+        return;
+    }
+    sqlite3 **spare[] = {&db->r[1 - db->cur], &db->w, &db->b};
+    for (size_t i = 0; i < sizeof(spare) / sizeof(spare[0]); i++) {
+        sqlite3_close_v2(*spare[i]);
+        *spare[i] = NULL;
+    }
+}
+
 ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err) {
-    return open_once(db, &db->w, out, err);
+    return open_writer(db, &db->w, out, err);
 }
 
 /* A handle that cannot write stays like that when others could: the next call opens a new one. */
@@ -158,7 +180,7 @@ static void drop_readonly(sqlite3 **slot) {
 
 ls_code ls_db_barrier_begin(ls_db *db, ls_err *err) {
     sqlite3 *b;
-    ls_code code = open_once(db, &db->b, &b, err);
+    ls_code code = open_writer(db, &db->b, &b, err);
     if (code == LS_OK) {
         code = ls_db_conn_exec(b, "BEGIN IMMEDIATE", "hold writers back", err);
         drop_readonly(&db->b);

@@ -205,6 +205,7 @@ static ls_code capture_and_checkpoint(ls_db *db, capture *c, bool *more, ls_err 
 ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     *result = (ls_db_sync_result){0};
     ls_txid before = 0;
+    bool was_open = db->opened;
     ls_code code = ready(db, &result->missing, &result->settling, err);
     if (code != LS_OK || result->missing || result->settling) {
         result->pending = result->settling;
@@ -221,6 +222,8 @@ ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     result->files = result->txid > before ? (int)(result->txid - before) : (c.wrote ? 1 : 0);
     if (must_reopen(code)) {
         close_failed(db);
+    } else if (code == LS_OK && (result->files == 0 || !was_open) && !result->more) {
+        ls_db_close_spare(db);
     }
     return code == LS_OK ? LS_OK : ls_wrap(err, "sync %s", db->path);
 }

@@ -98,6 +98,7 @@ struct ls_db {
 };
 
 /* conn.c: SQLite handles */
+/* For reading: nothing is set that would load the schema. */
 LS_MUST ls_code ls_db_conn_open(ls_db *db, sqlite3 **out, ls_err *err);
 LS_MUST ls_code ls_db_conn_exec(sqlite3 *h, const char *sql, const char *what, ls_err *err);
 LS_MUST ls_code ls_db_conn_int(sqlite3 *h, const char *sql, int64_t *value, ls_err *err);
@@ -111,6 +112,9 @@ LS_MUST ls_code ls_db_barrier_begin(ls_db *db, ls_err *err);
 void ls_db_barrier_end(ls_db *db);
 LS_MUST ls_code ls_db_seq_bump(ls_db *db, ls_err *err);
 LS_MUST ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err);
+/* Closes every handle but the one that holds the read transaction: a database that nobody writes to
+ * needs no other, and each takes memory. They are opened again when they are needed. */
+void ls_db_close_spare(ls_db *db);
 
 /* open.c: opening sequence and identity */
 LS_MUST ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err);

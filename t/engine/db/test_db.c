@@ -361,6 +361,27 @@ static void a_checkpoint_adds_no_file(void **state) {
     assert_int_equal(fulls(f), 1);
 }
 
+/* A database that nobody writes to needs the handle that holds its log, and no other. */
+static void handles_are_closed_at_rest(void **state) {
+    fixture *f = *state;
+    f->opts.min_checkpoint_page_n = 20;
+    app_start(f, "");
+    db_start(f);
+    sync_all(f);
+    for (int i = 0; i < 3; i++) {
+        sqlite3_int64 rest = sqlite3_memory_used();
+        rows(f, 30);
+        fake_mono += 2000000000LL;
+        assert_int_equal(sync_once(f).files, 1);
+        assert_true(sqlite3_memory_used() > rest + 40000);
+        sync_all(f);
+        assert_int_equal(sync_once(f).files, 0);
+        assert_true(sqlite3_memory_used() < rest + 10000);
+        check_image(f, 1);
+    }
+    assert_int_equal(fulls(f), 1);
+}
+
 /* Only our own frame in the log since the checkpoint: no checkpoint by time. */
 static void own_bump_is_no_change(void **state) {
     fixture *f = *state;
@@ -1262,6 +1283,7 @@ int main(void) {
         T(page_threshold_restarts_the_log),
         T(bump_meets_a_lock),
         T(a_checkpoint_adds_no_file),
+        T(handles_are_closed_at_rest),
         T(own_bump_is_no_change),
         T(long_log_is_captured_before_its_checkpoint),
         T(no_checkpoint_is_no_reason_not_to_capture),
