@@ -11,25 +11,8 @@
 /* W and B touch a handful of pages. To set anything SQLite loads the schema. */
 #define WRITER_SQL "PRAGMA synchronous=NORMAL; PRAGMA cache_size=16"
 
-/* May database and log be written, as far as their modes say? */
-static bool may_write(sqlite3 *h) {
-    const char *path = sqlite3_db_filename(h, "main");
-    const char *wal = path != NULL ? sqlite3_filename_wal(path) : NULL;
-    return wal != NULL && access(path, W_OK) == 0 && (access(wal, W_OK) == 0 || errno == ENOENT);
-}
-
-/* SQLite opens for reading what it cannot open for writing, whatever kept it from that. */
-static ls_code fail_readonly(ls_err *err, const char *what) {
-    ls_fail(err, LS_EIO, "%s: SQLite could open the database or its log for reading only", what);
-    return ls_hint(err, "their modes allow more: is the disk full, or are too many files open "
-                        "(ulimit -n)?");
-}
-
 ls_code ls_db_conn_fail(ls_err *err, sqlite3 *h, int rc, const char *what) {
-    if ((rc & 0xff) == SQLITE_READONLY && h != NULL && may_write(h)) {
-        return fail_readonly(err, what);
-    }
-    ls_code code = ls_fail_sqlite(err, h, rc, what);
+    ls_code code = ls_fail_sqlite(err, h, rc, "%s", what);
     if (code == LS_EPERM) {
         code = ls_hint(err, "litestream writes beside the database (-wal, -shm) and into it (two "
                             "small tables): check the rights on the file and its folder");

@@ -7,6 +7,7 @@
  */
 #include "engine/restore/apply.h"
 
+#include "engine/base/sqlite.h"
 #include "engine/ltx/at_reader.h"
 #include "engine/ltx/bytes.h"
 #include "engine/ltx/decoder.h"
@@ -209,7 +210,7 @@ static ls_code set_size(apply *a, ls_err *err) {
     if (rc == SQLITE_OK) {
         rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
     }
-    return rc == SQLITE_OK ? LS_OK : ls_journal_fail(err, rc, "write", a->l->path);
+    return rc == SQLITE_OK ? LS_OK : ls_fail_sqlite(err, NULL, rc, "write %s", a->l->path);
 }
 
 static ls_code second_pass(apply *a, ls_err *err) {

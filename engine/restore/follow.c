@@ -172,6 +172,7 @@ static ls_code spool_files(ls_follow *f, const ls_plan *plan, size_t n, ls_err *
     f->spool_txid = plan->files[n - 1].max_txid;
     if (code != LS_OK) {
         drop_spool(f);
+        (void)ls_wrap(err, "merge %s beside %s", f->spool_name, f->output);
     }
     return code;
 }
@@ -217,8 +218,9 @@ static ls_code apply_spool(ls_follow *f, ls_err *err) {
         if (code != LS_EBUSY) {
             drop_spool(f);
         }
-        return code == LS_EBUSY || code == LS_EDIVERGED ? code
-                                                        : ls_wrap(err, "apply %s", f->spool_name);
+        return code == LS_EBUSY || code == LS_EDIVERGED
+                   ? code
+                   : ls_wrap(err, "apply %s to %s", f->spool_name, f->output);
     }
     drop_spool(f);
     f->txid = f->spool_txid;
@@ -359,9 +361,14 @@ static ls_code check_opts(const ls_restore_opts *opts, ls_err *err) {
     return ls_hint(err, "a followed database goes on to the newest TXID");
 }
 
-static bool has_content(const char *path) {
+static ls_code has_content(const char *path, bool *yes, ls_err *err) {
     struct stat st;
-    return stat(path, &st) == 0 && st.st_size > 0;
+    *yes = stat(path, &st) == 0;
+    if (!*yes && errno != ENOENT && errno != ENOTDIR) {
+        return ls_fail_errno(err, errno, "look at %s", path);
+    }
+    *yes = *yes && st.st_size > 0;
+    return LS_OK;
 }
 
 static ls_code open_live(ls_follow *f, ls_err *err) {
@@ -377,11 +384,15 @@ static ls_code begin(ls_follow *f, ls_err *err) {
         return ls_fail(err, LS_ENOMEM, "no memory to follow");
     }
     f->opts.restore.output = f->output;
-    if (has_content(f->output) && !f->opts.restore.force) {
-        ls_code code = open_live(f, err);
+    bool there = false;
+    ls_code code = has_content(f->output, &there, err);
+    if (code == LS_OK && there && !f->opts.restore.force) {
+        code = open_live(f, err);
         return code == LS_OK ? resume(f, err) : ls_wrap(err, "cannot resume follow mode");
     }
-    ls_code code = restore(f, err);
+    if (code == LS_OK) {
+        code = restore(f, err);
+    }
     if (code == LS_OK) {
         code = open_live(f, err);
     }

@@ -39,7 +39,7 @@ static ls_code sqlite_failed(sqlite3 *db, int rc, const char *path, const ls_can
     if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
         return ls_fail(err, LS_ECORRUPT, "integrity check failed: %s", sqlite3_errmsg(db));
     }
-    return ls_fail_sqlite(err, db, rc, path);
+    return ls_fail_sqlite(err, db, rc, "%s", path);
 }
 
 static ls_code run_check(sqlite3 *db, const char *path, ls_integrity mode, const ls_cancel *cancel,

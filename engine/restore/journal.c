@@ -1,10 +1,13 @@
 /* SQLite's rollback journal; see journal.h and sqlite.org/fileformat2.html, 3. */
 #include "engine/restore/journal.h"
 
+#include "engine/base/file.h"
+#include "engine/base/sqlite.h"
 #include "engine/ltx/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SECTOR 512
 #define HEADER_SIZE 28
@@ -17,33 +20,18 @@
 
 static const uint8_t magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
 
-ls_code ls_journal_fail(ls_err *err, int rc, const char *what, const char *path) {
-    ls_code code = LS_EIO;
-    switch (rc & 0xff) {
-    case SQLITE_BUSY:
-        code = LS_EBUSY;
-        break;
-    case SQLITE_NOMEM:
-        code = LS_ENOMEM;
-        break;
-    case SQLITE_FULL:
-        code = LS_EFULL;
-        break;
-    case SQLITE_NOTADB:
-        code = LS_ENOTDB;
-        break;
-    case SQLITE_CORRUPT:
-        code = LS_ECORRUPT;
-        break;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_CANTOPEN:
-        code = LS_EPERM;
-        break;
-    default:
-        break;
+/* SQLite then tries to open what is not there for reading, and says of that why it failed. */
+static ls_code fail_create(const ls_journal *j, int rc, ls_err *err) {
+    char *dir = ls_path_dir(j->path);
+    bool may = dir != NULL && access(dir, W_OK) == 0;
+    free(dir);
+    if ((rc & 0xff) != SQLITE_CANTOPEN || !may) {
+        return ls_fail_sqlite(err, NULL, rc, "create %s", j->path);
     }
-    return ls_fail(err, code, "%s %s: %s (%d)", what, path, sqlite3_errstr(rc), rc);
+    ls_fail(err, LS_EIO, "create %s: %s (%d)", j->path, sqlite3_errstr(rc), rc);
+    return ls_hint(err,
+                   "the folder may be written to: is the disk full, or are too many files open "
+                   "(ulimit -n)?");
 }
 
 static ls_code open_file(ls_journal *j, ls_err *err) {
@@ -57,7 +45,7 @@ static ls_code open_file(ls_journal *j, ls_err *err) {
     if (rc == SQLITE_OK) {
         rc = j->file->pMethods->xTruncate(j->file, 0);
     }
-    return rc == SQLITE_OK ? LS_OK : ls_journal_fail(err, rc, "create", j->path);
+    return rc == SQLITE_OK ? LS_OK : fail_create(j, rc, err);
 }
 
 ls_code ls_journal_create(ls_journal *j, sqlite3_vfs *vfs, const char *path, uint32_t page_size,
@@ -80,7 +68,7 @@ static ls_code flush(ls_journal *j, ls_err *err) {
                                        j->size - (int64_t)j->block_len);
         j->block_len = 0;
     }
-    return rc == SQLITE_OK ? LS_OK : ls_journal_fail(err, rc, "write", j->path);
+    return rc == SQLITE_OK ? LS_OK : ls_fail_sqlite(err, NULL, rc, "write %s", j->path);
 }
 
 static uint32_t checksum(const ls_journal *j, const uint8_t *page) {
@@ -111,7 +99,7 @@ ls_code ls_journal_add(ls_journal *j, uint32_t pgno, const uint8_t *page, ls_err
 
 static ls_code sync_file(ls_journal *j, ls_err *err) {
     int rc = j->file->pMethods->xSync(j->file, SQLITE_SYNC_NORMAL);
-    return rc == SQLITE_OK ? LS_OK : ls_journal_fail(err, rc, "fsync", j->path);
+    return rc == SQLITE_OK ? LS_OK : ls_fail_sqlite(err, NULL, rc, "fsync %s", j->path);
 }
 
 static ls_code write_header(ls_journal *j, ls_err *err) {
@@ -123,7 +111,7 @@ static ls_code write_header(ls_journal *j, ls_err *err) {
     put_be32(h + 20, SECTOR);
     put_be32(h + 24, j->page_size);
     int rc = j->file->pMethods->xWrite(j->file, h, (int)sizeof h, 0);
-    return rc == SQLITE_OK ? LS_OK : ls_journal_fail(err, rc, "write", j->path);
+    return rc == SQLITE_OK ? LS_OK : ls_fail_sqlite(err, NULL, rc, "write %s", j->path);
 }
 
 ls_code ls_journal_arm(ls_journal *j, ls_err *err) {
@@ -151,5 +139,5 @@ ls_code ls_journal_remove(ls_journal *j, ls_err *err) {
     bool made = j->file != NULL && j->file->pMethods != NULL;
     ls_journal_abandon(j);
     int rc = made ? j->vfs->xDelete(j->vfs, j->path, 1) : SQLITE_OK;
-    return rc == SQLITE_OK ? LS_OK : ls_journal_fail(err, rc, "delete", j->path);
+    return rc == SQLITE_OK ? LS_OK : ls_fail_sqlite(err, NULL, rc, "delete %s", j->path);
 }

@@ -47,7 +47,4 @@ LS_MUST ls_code ls_journal_remove(ls_journal *j, ls_err *err);
 /* Closes the file and leaves it to SQLite. No-op where there is none. */
 void ls_journal_abandon(ls_journal *j);
 
-/* "<path>: <SQLite's text>" with the code that fits. */
-ls_code ls_journal_fail(ls_err *err, int rc, const char *what, const char *path);
-
 #endif

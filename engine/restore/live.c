@@ -4,6 +4,7 @@
 #include "engine/restore/journal.h"
 
 #include "engine/base/file.h"
+#include "engine/base/sqlite.h"
 #include "engine/ltx/bytes.h"
 #include "engine/ltx/dbfile.h"
 
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,12 +71,21 @@ static ls_txid marked(const uint8_t *header, ls_txid first, ls_txid last) {
 
 /* ---- opening ---- */
 
-static ls_code sqlite_failed(const ls_live *l, int rc, const char *what, ls_err *err) {
-    ls_code code = ls_journal_fail(err, rc, what, l->path);
+static ls_code hint_at_rights(ls_code code, ls_err *err) {
     if (code == LS_EPERM) {
         return ls_hint(err, "a follower writes the database and, beside it, -journal and -txid");
     }
     return code;
+}
+
+/* A call on the handle. */
+static ls_code sqlite_failed(const ls_live *l, int rc, const char *what, ls_err *err) {
+    return hint_at_rights(ls_fail_sqlite(err, l->h, rc, "%s %s", what, l->path), err);
+}
+
+/* A call of SQLite's file layer. */
+static ls_code file_failed(const ls_live *l, int rc, const char *what, ls_err *err) {
+    return hint_at_rights(ls_fail_sqlite(err, NULL, rc, "%s %s", what, l->path), err);
 }
 
 /* Runs a pragma; mode (may be NULL) gets its first value, at most 15 characters. */
@@ -116,7 +127,7 @@ static ls_code find_file(ls_live *l, ls_err *err) {
         rc = sqlite3_file_control(l->h, "main", SQLITE_FCNTL_VFS_POINTER, &l->vfs);
     }
     if (rc != SQLITE_OK || l->file == NULL || l->file->pMethods == NULL || l->vfs == NULL) {
-        return sqlite_failed(l, rc == SQLITE_OK ? SQLITE_CANTOPEN : rc, "open", err);
+        return file_failed(l, rc == SQLITE_OK ? SQLITE_CANTOPEN : rc, "open", err);
     }
     l->journal = sqlite3_filename_journal(sqlite3_db_filename(l->h, "main"));
     return LS_OK;
@@ -199,15 +210,28 @@ static ls_code reserve(ls_live *l, ls_err *err) {
         return LS_OK;
     }
     ls_live_end(l);
-    sqlite_failed(l, rc, "lock", err);
+    file_failed(l, rc, "lock", err);
     return ls_hint(err, "another program writes to the database; a followed database may only be "
                         "read");
 }
 
-static ls_code check_place(const ls_live *l, ls_err *err) {
+static bool has_moved(const ls_live *l) {
     int moved = 0;
     int rc = l->file->pMethods->xFileControl(l->file, SQLITE_FCNTL_HAS_MOVED, &moved);
-    if (rc != SQLITE_OK || moved == 0) {
+    return rc == SQLITE_OK && moved != 0;
+}
+
+/* SQLite says of a path that it could not look at that the file has moved, too. */
+static ls_code check_place(const ls_live *l, ls_err *err) {
+    struct stat st;
+    if (!has_moved(l)) {
+        return LS_OK;
+    }
+    bool there = stat(l->path, &st) == 0;
+    if (!there && errno != ENOENT && errno != ENOTDIR) {
+        return ls_fail_errno(err, errno, "look at %s", l->path);
+    }
+    if (there && !has_moved(l)) {
         return LS_OK;
     }
     ls_fail(err, LS_EDIVERGED, "%s was deleted or replaced by another file", l->path);
@@ -229,7 +253,7 @@ static ls_code read_header(ls_live *l, ls_err *err) {
         rc = l->file->pMethods->xRead(l->file, l->header, LS_DB_HEADER_SIZE, 0);
     }
     if (rc != SQLITE_OK) {
-        return sqlite_failed(l, rc, "read", err);
+        return file_failed(l, rc, "read", err);
     }
     uint32_t pages;
     ls_code code = size < LS_DB_HEADER_SIZE
@@ -322,7 +346,7 @@ ls_code ls_live_exclusive(ls_live *l, int64_t wait_ns, const ls_cancel *cancel, 
             return LS_OK;
         }
         if ((rc & 0xff) != SQLITE_BUSY) {
-            return sqlite_failed(l, rc, "lock", err);
+            return file_failed(l, rc, "lock", err);
         }
         if (ls_canceled(cancel)) {
             return ls_fail(err, LS_ECANCELED, "canceled");
@@ -341,10 +365,10 @@ ls_code ls_live_exclusive(ls_live *l, int64_t wait_ns, const ls_cancel *cancel, 
 
 ls_code ls_live_read(ls_live *l, uint32_t pgno, uint32_t size, void *page, ls_err *err) {
     int rc = l->file->pMethods->xRead(l->file, page, (int)size, (sqlite3_int64)(pgno - 1) * size);
-    return rc == SQLITE_OK ? LS_OK : sqlite_failed(l, rc, "read", err);
+    return rc == SQLITE_OK ? LS_OK : file_failed(l, rc, "read", err);
 }
 
 ls_code ls_live_write(ls_live *l, uint32_t pgno, uint32_t size, const void *page, ls_err *err) {
     int rc = l->file->pMethods->xWrite(l->file, page, (int)size, (sqlite3_int64)(pgno - 1) * size);
-    return rc == SQLITE_OK ? LS_OK : sqlite_failed(l, rc, "write", err);
+    return rc == SQLITE_OK ? LS_OK : file_failed(l, rc, "write", err);
 }

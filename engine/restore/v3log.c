@@ -7,11 +7,11 @@
  */
 #include "engine/restore/v3log.h"
 
+#include "engine/base/sqlite.h"
 #include "engine/wal/wal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -83,27 +83,20 @@ static ls_code check_log(const ls_v3_log *log, uint64_t size, uint64_t *frames, 
 
 /* ---- into the database ---- */
 
-static ls_code sqlite_failed(sqlite3 *db, int rc, const char *what, ls_err *err) {
-    ls_code code = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? LS_ECORRUPT
-                   : rc == SQLITE_FULL                         ? LS_EFULL
-                                                               : LS_ESQLITE;
-    return ls_fail(err, code, "%s: %s", what, db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
-}
-
 /* Reading the schema's version opens the log, which a checkpoint alone does not. */
 static const char setup[] = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF;"
                             "PRAGMA schema_version";
 
-static ls_code checkpoint(sqlite3 *db, uint64_t frames, ls_err *err) {
+static ls_code checkpoint(const ls_v3_log *log, sqlite3 *db, uint64_t frames, ls_err *err) {
     int rc = sqlite3_exec(db, setup, NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
-        return sqlite_failed(db, rc, "open", err);
+        return ls_fail_sqlite(err, db, rc, "open %s", log->db);
     }
     int in_log = -1;
     int copied = -1;
     rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_FULL, &in_log, &copied);
     if (rc != SQLITE_OK) {
-        return sqlite_failed(db, rc, "checkpoint", err);
+        return ls_fail_sqlite(err, db, rc, "checkpoint %s", log->db);
     }
     if (in_log < 0 || (uint64_t)in_log != frames || copied != in_log) {
         return ls_fail(err, LS_ECORRUPT,
@@ -116,11 +109,11 @@ static ls_code checkpoint(sqlite3 *db, uint64_t frames, ls_err *err) {
 static ls_code copy_log(const ls_v3_log *log, uint64_t frames, ls_err *err) {
     sqlite3 *db = NULL;
     int rc = sqlite3_open_v2(log->db, &db, SQLITE_OPEN_READWRITE, NULL);
-    ls_code code =
-        rc == SQLITE_OK ? checkpoint(db, frames, err) : sqlite_failed(db, rc, "open", err);
+    ls_code code = rc == SQLITE_OK ? checkpoint(log, db, frames, err)
+                                   : ls_fail_sqlite(err, db, rc, "open %s", log->db);
     int closed = sqlite3_close(db);
     if (code == LS_OK && closed != SQLITE_OK) {
-        code = sqlite_failed(NULL, closed, "close", err);
+        code = ls_fail_sqlite(err, NULL, closed, "close %s", log->db);
     }
     return code;
 }
@@ -129,6 +122,9 @@ ls_code ls_v3_log_apply(ls_v3_log *log, uint64_t size, ls_err *err) {
     uint64_t frames = 0;
     ls_code code = check_log(log, size, &frames, err);
     close_log(log);
+    if (code == LS_EIO) {
+        (void)ls_wrap(err, "%s", log->wal);
+    }
     if (code == LS_OK && frames > 0) {
         code = copy_log(log, frames, err);
     }

@@ -22,7 +22,7 @@ FAULTS_LD = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,-
 MEMSTORE = t/support/memstore.c t/support/memstore.h
 FAULTSTORE = t/support/faultstore.c t/support/faultstore.h $(MEMSTORE)
 FAULTSTORE_LD = -Wl,--wrap=nanosleep
-EXTRA_DIST += t/support/heads.h t/support/must.h
+EXTRA_DIST += t/support/heads.h t/support/must.h t/support/v3files.h
 # Databases that are only modelled, and an oracle for what a store can restore.
 MODEL = t/support/model.c t/support/model.h t/support/listing.c t/support/listing.h
 

@@ -91,6 +91,28 @@ static void before_truncate(world *w) {
     w->db->opts.truncate_page_n = 10;
 }
 
+/* Found at the next sync, when something of the old one is open and not captured yet. */
+static void replaced(world *w) {
+    replicated(w, 512, 5);
+    add_rows(w->app, 3);
+    replace_database(w, 512, 9);
+    add_rows(w->app, 2);
+}
+
+static void replaced_by_other_page_size(world *w) {
+    replicated(w, 512, 5);
+    replace_database(w, 1024, 5);
+}
+
+static ls_code sync_settled(world *w, ls_err *err) {
+    ls_db_sync_result res = {.settling = true};
+    ls_code rc = LS_OK;
+    while (rc == LS_OK && res.settling) {
+        rc = ls_db_sync(w->db, &res, err);
+    }
+    return rc;
+}
+
 #define N(jobs) (sizeof(jobs) / sizeof((jobs)[0]))
 
 static void captures(void **state) {
@@ -132,12 +154,22 @@ static void checkpoints(void **state) {
     fail_each_call(jobs, N(jobs));
 }
 
+static void replacements(void **state) {
+    (void)state;
+    static const job jobs[] = {
+        {"replaced", replaced, sync_settled, NULL, truncated, replicate, false},
+        {"replaced, passive", replaced, sync_settled, NULL, passive, replicate, false},
+        {"replaced by another page size", replaced_by_other_page_size, sync_settled, NULL,
+         truncated, replicate, false},
+    };
+    fail_each_call(jobs, N(jobs));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(captures),
-        cmocka_unit_test(starts),
-        cmocka_unit_test(new_page_sizes),
-        cmocka_unit_test(checkpoints),
+        cmocka_unit_test(captures),       cmocka_unit_test(starts),
+        cmocka_unit_test(new_page_sizes), cmocka_unit_test(checkpoints),
+        cmocka_unit_test(replacements),
     };
     faults_init();
     return cmocka_run_group_tests_name("capture faults", tests, NULL, NULL);

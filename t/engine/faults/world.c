@@ -23,6 +23,12 @@
 
 /* ---- Verbs ---- */
 
+static char *below(const char *dir, const char *name) {
+    char *path = ls_path_join(dir, name);
+    assert_non_null(path);
+    return path;
+}
+
 void make_objects(world *w) {
     ls_err err = LS_ERR_INIT;
     if (w->db == NULL) {
@@ -38,14 +44,18 @@ void make_objects(world *w) {
 void drop_objects(world *w) {
     ls_replica_free(w->r);
     ls_db_free(w->db);
+    ls_follow_free(w->f);
+    ls_storage_free(w->fs);
     w->r = NULL;
     w->db = NULL;
+    w->f = NULL;
+    w->fs = NULL;
 }
 
 void capture_all(world *w) {
     ls_err err = LS_ERR_INIT;
     ls_db_sync_result res = {.more = true};
-    for (int i = 0; res.more || res.bumped; i++) {
+    for (int i = 0; res.more || res.bumped || res.settling; i++) {
         assert_true(i < 100);
         must(ls_db_sync(w->db, &res, &err), &err);
     }
@@ -74,6 +84,25 @@ void replicated(world *w, int page_size, int rows) {
     replicate(w);
 }
 
+static sqlite3 *open_app(const world *w) {
+    sqlite3 *app = app_open(w->path);
+    sql(app, "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=off");
+    sqlite3_busy_timeout(app, 100);
+    return app;
+}
+
+void replace_database(world *w, int page_size, int rows) {
+    char *other = below(w->dir, "other.db");
+    sqlite3 *h = app_create(other, page_size);
+    add_rows(h, rows);
+    assert_int_equal(sqlite3_close(h), SQLITE_OK);
+    assert_int_equal(sqlite3_close(w->app), SQLITE_OK);
+    remove_log(w->path);
+    assert_int_equal(rename(other, w->path), 0);
+    w->app = open_app(w);
+    free(other);
+}
+
 void change_page_size(world *w, int size) {
     char *text = sqlite3_mprintf("PRAGMA journal_mode=delete; PRAGMA page_size=%d; VACUUM;"
                                  "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0",
@@ -95,11 +124,19 @@ void go_on(world *w, const char *mode) {
 
 /* ---- A world ---- */
 
-static char *below(const char *dir, const char *name) {
-    char *path = ls_path_join(dir, name);
-    assert_non_null(path);
-    return path;
+static int64_t stepped_wall(const ls_clock *c) {
+    (void)c;
+    return ls_wall_ms(&ls_clock_system);
 }
+
+/* Time passes by being asked for: what is waited for comes. */
+static int64_t stepped_mono(const ls_clock *c) {
+    static int64_t ns;
+    (void)c;
+    return ns += 100 * LS_MS;
+}
+
+static const ls_clock stepped = {.wall_ms = stepped_wall, .mono_ns = stepped_mono};
 
 static void world_begin(world *w) {
     *w = (world){0};
@@ -113,6 +150,7 @@ static void world_begin(world *w) {
     w->out = below(w->dir, "out/restored.db");
     w->opts = ls_db_opts_default(w->path);
     w->opts.busy_timeout = 50 * LS_MS;
+    w->opts.clock = &stepped;
     free(data);
 }
 
@@ -362,9 +400,7 @@ static outcome attempt_and_end(const job *j, const fault *f, long n, world *w) {
         assert_int_equal(read(to_parent[0], &o, sizeof o), sizeof o);
     }
     close(to_parent[0]);
-    w->app = app_open(w->path);
-    sql(w->app, "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=off");
-    sqlite3_busy_timeout(w->app, 100);
+    w->app = open_app(w);
     return o;
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/db/db.h"
 #include "engine/replica/replica.h"
+#include "engine/restore/follow.h"
 #include "t/support/dbkit.h"
 #include "t/support/faults.h"
 
@@ -20,8 +21,10 @@ typedef struct world {
     char *out;  /* where it is restored to */
     sqlite3 *app;
     ls_db_opts opts;
-    ls_db *db;     /* NULL: not made yet */
-    ls_replica *r; /* the same */
+    ls_db *db;      /* NULL: not made yet */
+    ls_replica *r;  /* the same */
+    ls_follow *f;   /* the same: keeps out up with the replica */
+    ls_storage *fs; /* that it reads */
 } world;
 
 typedef struct job {
@@ -45,6 +48,9 @@ void drop_objects(world *w);
 
 /* Captures all and brings it to the replica, as the daemon does. */
 void replicate(world *w);
+
+/* A database of that page size and with rows is moved into the place of the other. */
+void replace_database(world *w, int page_size, int rows);
 
 /* A database of the page size with rows; captured and at the replica. */
 void replicated(world *w, int page_size, int rows);

@@ -143,13 +143,11 @@ static void note(real *d, ls_txid txid, uint64_t sum) {
 static void capture(real *d) {
     ls_err err = LS_ERR_INIT;
     ls_db_sync_result res = {.more = true};
-    ls_txid before = ls_db_txid(d->db);
     while (res.more) {
         must(ls_db_sync(d->db, &res, &err), &err);
     }
     uint64_t sum = sum_of(d->app);
-    before = before < d->newest ? before : d->newest;
-    for (ls_txid t = before + 1; t <= res.txid; t++) {
+    for (ls_txid t = d->newest + 1; t <= res.txid; t++) {
         note(d, t, sum);
     }
     d->newest = res.txid;
@@ -227,18 +225,32 @@ static ls_code make_replica(real *d, ls_storage *s, ls_err *err) {
     return rc == LS_OK ? ls_replica_new(d->db, passed, NULL, &d->r, err) : rc;
 }
 
+static ls_code check_and_send(real *d, ls_err *err) {
+    ls_code rc = ls_replica_check(d->r, err);
+    if (rc == LS_OK) {
+        d->unchecked = false;
+        if (ls_db_txid(d->db) < d->newest) { /* the chain goes on from what the replica has */
+            d->newest = ls_db_txid(d->db);
+        }
+        capture(d);
+        rc = ls_replica_sync(d->r, ls_db_txid(d->db), NULL, err);
+        d->base.uploaded = ls_replica_txid(d->r);
+        d->base.uploaded_known = true;
+    }
+    return rc;
+}
+
+/* Where the answer to a put was lost, retention may delete the file that the next one is to follow:
+ * one more comparison finds both. */
 static ls_code upload(sim_db *db, ls_storage *s, ls_err *err) {
     real *d = of(db);
     if (d->r == NULL) {
         must(make_replica(d, s, err), err);
     }
-    ls_code rc = ls_replica_check(d->r, err);
-    if (rc == LS_OK) {
-        d->unchecked = false;
-        capture(d);
-        rc = ls_replica_sync(d->r, ls_db_txid(d->db), NULL, err);
-        db->uploaded = ls_replica_txid(d->r);
-        db->uploaded_known = true;
+    ls_code rc = check_and_send(d, err);
+    if (rc == LS_EGAP) {
+        ls_err_clear(err);
+        rc = check_and_send(d, err);
     }
     if (rc == LS_EDIVERGED) { /* what the error says: start it again */
         close_objects(d);

@@ -3,7 +3,6 @@
  * here, whole and broken in every way. Covers engine/restore/v3.c, engine/restore/v3list.c,
  * engine/restore/v3log.c, engine/restore/lz4stream.c and engine/restore/look.c.
  */
-#include <lz4frame.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 #include "engine/restore/v3list.h"
 #include "t/engine/restore/replica.h"
 #include "t/support/tempdir.h"
+#include "t/support/v3files.h"
 
 #define GEN "0123456789abcdef"
 #define GEN2 "fedcba9876543210"
@@ -124,45 +124,16 @@ static char *object_path(const place *p, const char *key) {
     return path;
 }
 
-static void set_time(const char *path, int64_t ms) {
-    const struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT}, {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 + 123456}};
-    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
-}
-
 static void put_raw(const place *p, const char *key, const void *data, size_t len, int64_t ms) {
-    ls_err err = LS_ERR_INIT;
-    char *path = object_path(p, key);
-    char *folder = ls_path_dir(path);
-    must(ls_mkdirs(folder, &LS_PERM_PRIVATE, &err), &err);
-    put_file(path, data, len);
-    set_time(path, ms);
-    free(folder);
-    free(path);
+    v3_put(p->root, key, data, len, ms);
 }
 
 static void put_lz4(const place *p, const char *key, const char *data, size_t len, int64_t ms) {
-    const LZ4F_preferences_t prefs = {
-        .frameInfo = {.contentChecksumFlag = LZ4F_contentChecksumEnabled}};
-    size_t cap = LZ4F_compressFrameBound(len, &prefs);
-    char *out = malloc(cap);
-    assert_non_null(out);
-    size_t n = LZ4F_compressFrame(out, cap, data, len, &prefs);
-    assert_false(LZ4F_isError(n));
-    put_raw(p, key, out, n, ms);
-    free(out);
-}
-
-static char *snapshot_key(const char *gen, unsigned index) {
-    return ls_asprintf("generations/%s/snapshots/%08x.snapshot.lz4", gen, index);
-}
-
-static char *wal_key(const char *gen, unsigned index, size_t offset, int digits) {
-    return ls_asprintf("generations/%s/wal/%08x_%0*zx.wal.lz4", gen, index, digits, offset);
+    v3_put_lz4(p->root, key, data, len, ms);
 }
 
 static void put_snapshot(const place *p, const char *gen, unsigned index, int log, int64_t ms) {
-    char *key = snapshot_key(gen, index);
+    char *key = v3_snapshot_key(gen, index);
     put_lz4(p, key, p->base[log].data, p->base[log].len, ms);
     free(key);
 }
@@ -176,7 +147,7 @@ static size_t part_begin(const place *p, int log, int part) {
 
 static char *part_key(const place *p, const char *gen, unsigned index, int log, int part,
                       int digits) {
-    return wal_key(gen, index, part_begin(p, log, part), digits);
+    return v3_wal_key(gen, index, part_begin(p, log, part), digits);
 }
 
 static void put_log(const place *p, const char *gen, unsigned index, int log, int digits) {
@@ -494,7 +465,7 @@ static void cut_objects_are_named(void **state) {
     place *p = *state;
     put_all(p);
     for (int which = 0; which < 2; which++) {
-        char *key = which == 0 ? snapshot_key(GEN, 0) : part_key(p, GEN, 1, 1, 2, 8);
+        char *key = which == 0 ? v3_snapshot_key(GEN, 0) : part_key(p, GEN, 1, 1, 2, 8);
         char *path = object_path(p, key);
         bytes whole = read_bytes(path);
         for (size_t len = 0; len < whole.len; len += 1 + whole.len / 37) {
@@ -558,7 +529,7 @@ static void damaged_logs_are_found(void **state) {
     put_lz4(p, key, p->logs[1].data, p->ends[1][0], T0);
     assert_fails(p, LS_NO_TIMESTAMP, LS_ECORRUPT, "no header of a log of SQLite");
     free(key);
-    key = snapshot_key(GEN, 0);
+    key = v3_snapshot_key(GEN, 0);
     put_lz4(p, key, "no database", 11, T0);
     assert_fails(p, LS_NO_TIMESTAMP, LS_ECORRUPT, "the snapshot's content is no database");
     free(key);
