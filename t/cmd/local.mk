@@ -40,8 +40,9 @@ TAP_TESTS += $(REPLICATE_TAP)
 EXTRA_DIST += $(REPLICATE_TAP)
 
 # The daemon killed at any moment under writers of all kinds (CHAOS_SECONDS, 60), the power failing
-# under it, every TXID, what SQLite's log and index can say of a commit, and levels within seconds.
-CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/power_loss.t t/cmd/big.t t/cmd/prefix.t \
+# under it and under a follower, every TXID, what SQLite's log and index can say of a commit, and levels within seconds.
+CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/power_loss.t t/cmd/power_loss_follow.t t/cmd/big.t \
+	t/cmd/prefix.t \
 	t/cmd/broken_log.t t/cmd/killed_writer.t t/cmd/levels.t t/cmd/notice.t
 TAP_TESTS += $(CHAOS_TESTS)
 EXTRA_DIST += $(CHAOS_TESTS)
