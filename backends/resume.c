@@ -2,7 +2,9 @@
 #include "backends/resume.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define FIRST_PAUSE_MS 250u
@@ -11,7 +13,9 @@
 typedef struct resume_reader {
     ls_reader base;
     ls_storage *s;
-    ls_ltx_info file;
+    ls_ltx_info file; /* of an LTX file */
+    bool is_object;
+    char key[LS_OBJECT_KEY_MAX + 1];
     const ls_cancel *cancel;
     ls_reader *in; /* NULL: to be opened at off */
     uint64_t off;  /* of the next byte */
@@ -27,16 +31,14 @@ static void close_in(resume_reader *r) {
 }
 
 static ls_code check_canceled(const resume_reader *r, ls_err *err) {
-    char key[LS_STORAGE_KEY_SIZE];
-    return ls_canceled(r->cancel)
-               ? ls_fail(err, LS_ECANCELED, "read %s: canceled", ls_storage_key(&r->file, key))
-               : LS_OK;
+    return ls_canceled(r->cancel) ? ls_fail(err, LS_ECANCELED, "read %s: canceled", r->key) : LS_OK;
 }
 
 /* Opens what is left to read. A store reads to the end for length 0. */
 static ls_code open_rest(resume_reader *r, ls_err *err) {
     uint64_t len = r->end == UINT64_MAX ? 0 : r->end - r->off;
-    return ls_storage_open_range(r->s, &r->file, r->off, len, &r->in, err);
+    return r->is_object ? ls_storage_open_object(r->s, r->key, r->off, len, &r->in, err)
+                        : ls_storage_open_range(r->s, &r->file, r->off, len, &r->in, err);
 }
 
 static ls_code read_some(resume_reader *r, void *buf, size_t len, size_t *got, ls_err *err) {
@@ -48,9 +50,8 @@ static ls_code read_some(resume_reader *r, void *buf, size_t len, size_t *got, l
         code = r->in->read(r->in, buf, len, got, err);
     }
     if (code == LS_OK && *got == 0 && r->end != UINT64_MAX) {
-        char key[LS_STORAGE_KEY_SIZE];
-        code = ls_fail(err, LS_EIO, "%s: ends after %" PRIu64 " of %" PRIu64 " bytes",
-                       ls_storage_key(&r->file, key), r->off, r->end);
+        code = ls_fail(err, LS_EIO, "%s: ends after %" PRIu64 " of %" PRIu64 " bytes", r->key,
+                       r->off, r->end);
     }
     return code;
 }
@@ -112,25 +113,52 @@ static void resume_close(ls_reader *base) {
     free(r);
 }
 
-static uint64_t end_of(const ls_ltx_info *file, uint64_t off, uint64_t len) {
+static uint64_t end_of(uint64_t size, uint64_t off, uint64_t len) {
     uint64_t end = len == 0 || len > UINT64_MAX - off ? UINT64_MAX : off + len;
-    return file->size != 0 && end > file->size ? file->size : end;
+    return size != 0 && end > size ? size : end;
+}
+
+static ls_code new_reader(ls_storage *s, const char *key, const ls_cancel *cancel,
+                          resume_reader **out, ls_err *err) {
+    resume_reader *r = calloc(1, sizeof *r);
+    *out = r;
+    if (r == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to read %s", key);
+    }
+    r->base = (ls_reader){.read = resume_read, .close = resume_close};
+    r->s = s;
+    r->cancel = cancel;
+    (void)snprintf(r->key, sizeof r->key, "%s", key);
+    return LS_OK;
 }
 
 ls_code ls_resume_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
                        const ls_cancel *cancel, ls_reader **out, ls_err *err) {
-    resume_reader *r = calloc(1, sizeof *r);
+    char key[LS_STORAGE_KEY_SIZE];
+    resume_reader *r;
     *out = NULL;
-    if (r == NULL) {
-        char key[LS_STORAGE_KEY_SIZE];
-        return ls_fail(err, LS_ENOMEM, "no memory to read %s", ls_storage_key(file, key));
+    ls_code code = new_reader(s, ls_storage_key(file, key), cancel, &r, err);
+    if (code == LS_OK) {
+        r->file = *file;
+        r->off = off;
+        r->end = end_of(file->size, off, len);
+        *out = &r->base;
     }
-    r->base = (ls_reader){.read = resume_read, .close = resume_close};
-    r->s = s;
-    r->file = *file;
-    r->cancel = cancel;
-    r->off = off;
-    r->end = end_of(file, off, len);
-    *out = &r->base;
-    return LS_OK;
+    return code;
+}
+
+ls_code ls_resume_open_object(ls_storage *s, const ls_object *object, const ls_cancel *cancel,
+                              ls_reader **out, ls_err *err) {
+    resume_reader *r;
+    *out = NULL;
+    if (strlen(object->key) > LS_OBJECT_KEY_MAX) {
+        return ls_fail(err, LS_EINVALID, "a key of more than %d bytes", LS_OBJECT_KEY_MAX);
+    }
+    ls_code code = new_reader(s, object->key, cancel, &r, err);
+    if (code == LS_OK) {
+        r->is_object = true;
+        r->end = end_of(object->size, 0, 0);
+        *out = &r->base;
+    }
+    return code;
 }

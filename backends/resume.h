@@ -18,4 +18,8 @@
 LS_MUST ls_code ls_resume_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, uint64_t len,
                                const ls_cancel *cancel, ls_reader **r, ls_err *err);
 
+/* The same of all of an object of another format. */
+LS_MUST ls_code ls_resume_open_object(ls_storage *s, const ls_object *object,
+                                      const ls_cancel *cancel, ls_reader **r, ls_err *err);
+
 #endif

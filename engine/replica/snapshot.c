@@ -1,6 +1,7 @@
 /* Snapshots at the store out of what is there: see snapshot.h. */
 #include "engine/replica/snapshot.h"
 
+#include "backends/resume.h"
 #include "engine/replica/internal.h"
 
 #include <errno.h>
@@ -62,7 +63,7 @@ static ls_code newest_from_one(ls_storage *s, int level, ls_ltx_info *best, ls_e
 static ls_code send_again(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *to,
                           const ls_cancel *cancel, ls_ltx_info *made, ls_err *err) {
     ls_reader *in = NULL;
-    ls_code rc = ls_storage_open_range(s, from, 0, 0, &in, err);
+    ls_code rc = ls_resume_open(s, from, 0, 0, cancel, &in, err);
     if (rc == LS_OK) {
         rc = put_stream(s, to, in, true, cancel, made, err);
     }

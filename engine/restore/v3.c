@@ -7,6 +7,7 @@
  */
 #include "engine/restore/v3.h"
 
+#include "backends/resume.h"
 #include "engine/restore/look.h"
 #include "engine/restore/lz4stream.h"
 #include "engine/restore/v3list.h"
@@ -104,9 +105,10 @@ typedef struct v3_rebuild {
 static ls_code fetch(v3_rebuild *r, const ls_v3_file *file, int fd, const char *name,
                      uint64_t *size, ls_err *err) {
     char key[LS_V3_KEY_SIZE];
-    ls_v3_key_format(r->look.generation, file, key);
+    const ls_object object = {.key = ls_v3_key_format(r->look.generation, file, key),
+                              .size = file->size};
     ls_reader *in;
-    ls_code code = ls_storage_open_object(r->s, key, 0, 0, &in, err);
+    ls_code code = ls_resume_open_object(r->s, &object, r->opts->cancel, &in, err);
     if (code == LS_OK) {
         ls_fd_writer out;
         ls_fd_writer_init(&out, fd, name);

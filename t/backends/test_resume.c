@@ -98,7 +98,14 @@ static ls_code store_open(ls_storage *s, const ls_ltx_info *file, uint64_t off, 
     return LS_OK;
 }
 
-static const ls_storage_ops ops = {.type = "test", .open = store_open};
+static ls_code store_open_object(ls_storage *s, const char *key, uint64_t off, uint64_t len,
+                                 ls_reader **r, ls_err *err) {
+    assert_string_equal(key, "generations/0/a.lz4");
+    return store_open(s, NULL, off, len, r, err);
+}
+
+static const ls_storage_ops ops = {
+    .type = "test", .open = store_open, .open_object = store_open_object};
 
 static store store_of(const connection *script, size_t n) {
     slept_ms = 0;
@@ -165,6 +172,23 @@ static void goes_on_behind_the_last_byte(void **state) {
     assert_int_equal(s.offs[2], 6234);
     assert_int_equal(s.offs[3], 6234);
     assert_int_equal(slept_ms, 250 + 500 + 1000);
+    ls_reader_close(r);
+}
+
+static void objects_go_on_too(void **state) {
+    (void)state;
+    static const connection script[] = {
+        {FAILS, 1234}, {FAILS_TO_OPEN, 0}, {ENDS, 5000}, {WORKS, 0}};
+    const ls_object object = {.key = "generations/0/a.lz4", .size = SIZE};
+    store s = STORE(script);
+    ls_reader *r;
+    size_t n;
+    ls_err err = LS_ERR_INIT;
+    assert_int_equal(ls_resume_open_object(&s.base, &object, NULL, &r, &err), LS_OK);
+    assert_int_equal(drain(r, 0, &n, &err), LS_OK);
+    assert_int_equal(n, SIZE);
+    assert_int_equal(s.offs[2], 1234);
+    assert_int_equal(s.offs[3], 6234);
     ls_reader_close(r);
 }
 
@@ -266,6 +290,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_file),
         cmocka_unit_test(goes_on_behind_the_last_byte),
+        cmocka_unit_test(objects_go_on_too),
         cmocka_unit_test(opening_counts_too),
         cmocka_unit_test(gives_up_for_good),
         cmocka_unit_test(not_there_is_final),

@@ -642,6 +642,83 @@ static void available(void **state) {
     assert_restores(p, LS_NO_TIMESTAMP, &p->base[0]);
 }
 
+/* A store whose every connection breaks behind half of an object's first bytes. */
+typedef struct breaking {
+    ls_storage base;
+    ls_storage *inner;
+    int broken;
+} breaking;
+
+typedef struct breaking_reader {
+    ls_reader base;
+    ls_reader *inner;
+    size_t left;
+} breaking_reader;
+
+static ls_code breaking_read(ls_reader *r, void *buf, size_t len, size_t *got, ls_err *err) {
+    breaking_reader *b = (breaking_reader *)r;
+    *got = 0;
+    if (b->left == 0) {
+        return ls_fail(err, LS_EIO, "connection reset");
+    }
+    ls_code code = b->inner->read(b->inner, buf, len < b->left ? len : b->left, got, err);
+    b->left -= *got;
+    return code;
+}
+
+static void breaking_close(ls_reader *r) {
+    ls_reader_close(((breaking_reader *)r)->inner);
+    free(r);
+}
+
+static ls_code breaking_open(ls_storage *s, const char *key, uint64_t off, uint64_t len,
+                             ls_reader **r, ls_err *err) {
+    breaking *b = (breaking *)s;
+    ls_reader *inner;
+    ls_code code = ls_storage_open_object(b->inner, key, off, len, &inner, err);
+    if (code != LS_OK || off > 0) {
+        *r = code == LS_OK ? inner : NULL;
+        return code;
+    }
+    breaking_reader *br = calloc(1, sizeof *br);
+    assert_non_null(br);
+    *br = (breaking_reader){
+        .base = {.read = breaking_read, .close = breaking_close}, .inner = inner, .left = 100};
+    b->broken++;
+    *r = &br->base;
+    return LS_OK;
+}
+
+static ls_code breaking_list(ls_storage *s, int number, ls_txid seek, ls_storage_iter **it,
+                             ls_err *err) {
+    return ls_storage_list(((breaking *)s)->inner, number, seek, it, err);
+}
+
+static ls_code breaking_each(ls_storage *s, const char *folder, ls_object_fn fn, void *arg,
+                             ls_err *err) {
+    return ls_storage_each_object(((breaking *)s)->inner, folder, fn, arg, err);
+}
+
+static void connections_break(void **state) {
+    static const ls_storage_ops ops = {.type = "test",
+                                       .list = breaking_list,
+                                       .each_object = breaking_each,
+                                       .open_object = breaking_open};
+    place *p = *state;
+    breaking s = {.base = {.ops = &ops, .url = p->s->url}, .inner = p->s};
+    const ls_restore_opts opts = {.output = p->out, .timestamp_ms = part_ms(0, 1) + 1};
+    ls_restore_result result;
+    put_snapshot(p, GEN, 0, 0, T0);
+    put_log(p, GEN, 0, 0, 8);
+    must(restore_at(p, opts.timestamp_ms, &result), &p->err);
+    bytes want = read_bytes(p->out);
+    assert_int_equal(unlink(p->out), 0);
+    must(ls_restore(&s.base, &opts, &result, &p->err), &p->err);
+    assert_int_equal(s.broken, 3);
+    assert_file_is(p->out, want.data, want.len);
+    free(want.data);
+}
+
 /* Segments without any snapshot are nothing to restore from. */
 static void no_snapshot(void **state) {
     place *p = *state;
@@ -744,6 +821,7 @@ int main(void) {
         test(canceled),
         test(both_formats),
         test(available),
+        test(connections_break),
         test(no_snapshot),
         test(plan_is_what_is_read),
         cmocka_unit_test(more_than_4_gib),
