@@ -111,6 +111,13 @@ static void take_listing(app *a) {
     drop_reading(r);
 }
 
+static void tell_shown(app *a) {
+    view *v = app_view(a);
+    if (v->ops->shown != NULL && !a->quit) {
+        v->ops->shown(v);
+    }
+}
+
 void app_poll(app *a) {
     char byte[64];
     while (read(a->wake[0], byte, sizeof(byte)) > 0) {
@@ -126,6 +133,7 @@ void app_poll(app *a) {
             }
         }
     }
+    tell_shown(a);
 }
 
 bool app_busy(app *a) {

@@ -57,13 +57,23 @@ static uint32_t entries_of_map(const btree_db *db) { return db->usable / 5; }
 
 static uint32_t lock_page(const btree_db *db) { return LOCK_BYTE / db->page_size + 1; }
 
-static bool is_pointer_map(uint32_t pgno, const btree_db *db) {
-    if (!db->auto_vacuum || pgno < 2) {
-        return false;
-    }
+/* Maps stand at equal distances, each in front of its pages; one that would be the lock page stands
+ * behind it. */
+uint32_t btree_map_of(uint32_t pgno, const btree_db *db, uint32_t *entry) {
     uint32_t each = entries_of_map(db) + 1;
-    uint32_t map = (pgno - 2) / each * each + 2;
-    return pgno == (map == lock_page(db) ? map + 1 : map);
+    uint32_t map = pgno < 2 ? 2 : (pgno - 2) / each * each + 2;
+    map = map == lock_page(db) ? map + 1 : map;
+    *entry = pgno > map ? pgno - map - 1 : 0;
+    return map;
+}
+
+btree_kind btree_kind_of_number(uint32_t pgno, const btree_db *db) {
+    uint32_t entry;
+    if (pgno == lock_page(db)) {
+        return BTREE_LOCK;
+    }
+    bool map = db->auto_vacuum && pgno >= 2 && btree_map_of(pgno, db, &entry) == pgno;
+    return map ? BTREE_POINTER_MAP : BTREE_UNKNOWN;
 }
 
 static bool kind_of_flag(uint8_t flag, btree_kind *kind) {
@@ -187,10 +197,11 @@ static void read_map(btree_page *p) {
 void btree_page_read(const uint8_t *data, uint32_t pgno, const btree_db *db, btree_page *p) {
     *p = (btree_page){.data = data, .db = db, .pgno = pgno};
     p->header = pgno == 1 ? DB_HEADER : 0;
-    if (pgno == lock_page(db)) {
+    btree_kind by_number = btree_kind_of_number(pgno, db);
+    if (by_number == BTREE_LOCK) {
         p->kind = BTREE_LOCK;
         p->sure = true;
-    } else if (is_pointer_map(pgno, db)) {
+    } else if (by_number == BTREE_POINTER_MAP) {
         read_map(p);
     } else if (kind_of_flag(data[p->header], &p->kind)) {
         p->sure = true;

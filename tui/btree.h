@@ -70,6 +70,12 @@ typedef struct btree_page {
 
 void btree_page_read(const uint8_t *data, uint32_t pgno, const btree_db *db, btree_page *page);
 
+/* What its number alone makes a page: BTREE_LOCK or BTREE_POINTER_MAP, else BTREE_UNKNOWN. */
+btree_kind btree_kind_of_number(uint32_t pgno, const btree_db *db);
+
+/* The pointer map with the entry of a page, and the entry's number. */
+uint32_t btree_map_of(uint32_t pgno, const btree_db *db, uint32_t *entry);
+
 bool btree_is_tree(const btree_page *page);
 
 typedef struct btree_cell {
@@ -115,6 +121,9 @@ bool btree_record_next(btree_record *r, btree_value *v);
 /* "(88120,'ann',19.9,NULL,x'00ff')" into buf, cut with "…" where buf ends or the record goes on
  * elsewhere. Control characters are left as they are. Returns buf. */
 char *btree_record_text(const btree_cell *cell, int encoding, char *buf, size_t size);
+
+/* A value that is text, as it is, cut where buf or what is here of it ends; "" of others. */
+char *btree_name_text(const btree_value *v, int encoding, char *buf, size_t size);
 
 /* Entry i of a trunk: a free page. */
 uint32_t btree_trunk_read(const btree_page *page, uint32_t i);

@@ -81,6 +81,7 @@ typedef struct text {
     char *buf;
     size_t len, size;
     bool full;
+    bool plain; /* quotes are not doubled */
 } text;
 
 static void add(text *t, const char *bytes, size_t len) {
@@ -112,7 +113,7 @@ static void add_char(text *t, uint32_t ch) {
         out[n++] = (char)(0x80 | (ch & 0x3f));
     }
     add(t, out, n);
-    if (ch == '\'') {
+    if (ch == '\'' && !t->plain) {
         add(t, out, n);
     }
 }
@@ -149,7 +150,7 @@ static void add_utf8(text *t, const btree_value *v) {
             return;
         }
         add(t, lead == 0 ? "\xef\xbf\xbd" : at, lead == 0 ? 3 : n);
-        if (lead == '\'') {
+        if (lead == '\'' && !t->plain) {
             add(t, at, 1);
         }
         i += n;
@@ -162,6 +163,14 @@ static void add_blob(text *t, const btree_value *v) {
         char hex[3];
         (void)snprintf(hex, sizeof(hex), "%02x", v->bytes[i]);
         add(t, hex, 2);
+    }
+}
+
+static void add_text(text *t, const btree_value *v, int encoding) {
+    if (encoding == 1) {
+        add_utf8(t, v);
+    } else {
+        add_utf16(t, v, encoding);
     }
 }
 
@@ -184,14 +193,19 @@ static void add_value(text *t, const btree_value *v, int encoding) {
         break;
     case BTREE_TEXT:
         add(t, "'", 1);
-        if (encoding == 1) {
-            add_utf8(t, v);
-        } else {
-            add_utf16(t, v, encoding);
-        }
+        add_text(t, v, encoding);
         break;
     }
     add(t, v->here < v->size ? "…" : "'", v->here < v->size ? 3 : 1);
+}
+
+char *btree_name_text(const btree_value *v, int encoding, char *buf, size_t size) {
+    text t = {.buf = buf, .size = size, .plain = true};
+    buf[0] = '\0';
+    if (v->type == BTREE_TEXT) {
+        add_text(&t, v, encoding);
+    }
+    return buf;
 }
 
 char *btree_record_text(const btree_cell *cell, int encoding, char *buf, size_t size) {

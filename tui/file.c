@@ -1,4 +1,4 @@
-/* Looking into one file of a source: its page index, all of it, one page, a page at a TXID. */
+/* Looking into one file of a source: its header, its page index, all of it, one page. */
 #include "tui/source.h"
 
 #include "tui/btree.h"
@@ -49,6 +49,15 @@ static ls_code read_entries(source *s, const snapshot *snap, size_t file, const 
     ls_ltx_index_iter_free(it);
     ls_reader_close(in);
     return rc;
+}
+
+ls_code source_header(source *s, const snapshot *snap, size_t file, ls_ltx_header *h, ls_err *err) {
+    uint8_t head[LS_LTX_HEADER_SIZE];
+    ls_code rc = read_at(s, snap, file, 0, head, sizeof(head), err);
+    if (rc == LS_OK) {
+        rc = ls_ltx_header_decode(head, h, err);
+    }
+    return rc == LS_OK ? ls_ltx_header_validate(h, err) : rc;
 }
 
 ls_code source_index(source *s, const snapshot *snap, size_t file, file_detail *d, ls_err *err) {
@@ -161,57 +170,4 @@ ls_code source_page(source *s, const snapshot *snap, size_t file, const page_row
         rc = ls_fail(err, LS_ECORRUPT, "the frame holds page %u", pgno);
     }
     return rc == LS_OK ? rc : ls_wrap(err, "page %u", row->pgno);
-}
-
-static const page_row *find_row(const file_detail *d, uint32_t pgno) {
-    size_t lo = 0, hi = d->n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (d->pages[mid].pgno == pgno) {
-            return &d->pages[mid];
-        }
-        if (d->pages[mid].pgno < pgno) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return NULL;
-}
-
-/* *found says whether the file holds the page, whose bytes are there then. */
-static ls_code page_in_file(source *s, const snapshot *snap, size_t file, uint32_t pgno,
-                            uint32_t page_size, uint8_t *page, bool *found, ls_err *err) {
-    file_detail d;
-    ls_code rc = source_index(s, snap, file, &d, err);
-    if (rc != LS_OK) {
-        return rc;
-    }
-    const page_row *row = find_row(&d, pgno);
-    *found = row != NULL;
-    if (d.err.code != LS_OK) {
-        *err = d.err;
-        rc = d.err.code;
-    } else if (d.header.page_size != page_size) {
-        rc = ls_fail(err, LS_ECORRUPT, "its pages have %u bytes", d.header.page_size);
-    } else if (row != NULL) {
-        rc = source_page(s, snap, file, row, page_size, page, err);
-    }
-    detail_done(&d);
-    return rc;
-}
-
-ls_code source_page_at(source *s, const snapshot *snap, ls_txid txid, uint32_t pgno,
-                       uint32_t page_size, const ls_cancel *cancel, uint8_t *page, size_t *file,
-                       ls_err *err) {
-    ls_plan plan = {0};
-    bool found = false;
-    ls_code rc = snapshot_plan(snap, txid, LS_NO_TIMESTAMP, &plan, err);
-    for (size_t i = plan.n; rc == LS_OK && !found && i-- > 0;) {
-        *file = snapshot_find(snap, &plan.files[i]);
-        rc = ls_canceled(cancel) ? ls_fail(err, LS_ECANCELED, "given up")
-                                 : page_in_file(s, snap, *file, pgno, page_size, page, &found, err);
-    }
-    ls_plan_done(&plan);
-    return rc == LS_OK && !found ? ls_fail(err, LS_ENOTFOUND, "page %u is not there", pgno) : rc;
 }

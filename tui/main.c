@@ -110,6 +110,7 @@ static ls_code print_once(app *a, const tui_args *args, ls_err *err) {
     a->fixed_clock = true;
     settle(a);
     ls_code rc = open_view(a, args->once, err);
+    settle(a);
     if (rc == LS_OK) {
         rc = dive(a, &c, rows, cols, args->once, err);
     }

@@ -49,10 +49,12 @@ typedef enum view_id {
  * The line of keys shows those of the view, in this order. */
 #define REQUESTS(X)                                                                                \
     X(REQ_NONE, "", "", "", 0, false, "")                                                          \
-    X(REQ_OPEN, "open", "enter l", "enter open", IN(LEVELS) | IN(FILES) | IN(PAGES), false,        \
-      "open what is selected")                                                                     \
+    X(REQ_OPEN, "open", "enter l", "enter open", IN(LEVELS) | IN(FILES) | IN(PAGES) | IN(PAGE),    \
+      false, "open what is selected; of a page what goes on elsewhere: overflow, child, entry")    \
     X(REQ_RESTORE, "restore", "enter r", "enter restore", IN(TIMELINE) | IN(POINTS), false,        \
       "plan a restore to what is selected; nothing starts yet")                                    \
+    X(REQ_CHANGED, "what-changed", "d", "d changes", IN(TIMELINE), false,                          \
+      "the pages that this restore point changed, and their tables")                               \
     X(REQ_CHOOSE, "choose", "enter", "enter edit", IN(RESTORE), false,                             \
       "change the line: type its value, or the next choice; on Start: see start")                  \
     X(REQ_START, "start", "S", "S start", IN(RESTORE), true, "start the restore that is planned")  \
@@ -120,7 +122,6 @@ typedef enum view_id {
     X(REQ_REDRAW, "redraw", "ctrl-l", "", IN_ALL, false, "draw the whole screen again")            \
     X(REQ_SUSPEND, "suspend", "ctrl-z", "", IN_ALL, false, "back to the shell; fg returns")        \
     X(REQ_QUIT, "quit", "Q ctrl-c", "", IN_ALL, false, "quit at once")
-
 typedef enum request {
 #define X(id, name, keys, line, in, changes, help) id,
     REQUESTS(X)

@@ -55,6 +55,9 @@ typedef struct file_detail {
     ls_err err;    /* what is wrong with the file */
 } file_detail;
 
+LS_MUST ls_code source_header(source *s, const snapshot *snap, size_t file, ls_ltx_header *h,
+                              ls_err *err);
+
 /* Header, page index and trailer, which a few short reads give. Damage ends up in detail->err. */
 LS_MUST ls_code source_index(source *s, const snapshot *snap, size_t file, file_detail *detail,
                              ls_err *err);
@@ -68,11 +71,5 @@ void detail_done(file_detail *detail);
 /* One page of a file, decoded into page (page_size bytes). */
 LS_MUST ls_code source_page(source *s, const snapshot *snap, size_t file, const page_row *row,
                             uint32_t page_size, uint8_t *page, ls_err *err);
-
-/* The page as it is at a TXID, from the files of the plan to there, newest first; *file says which.
- * LS_ENOTFOUND if none of them holds it. */
-LS_MUST ls_code source_page_at(source *s, const snapshot *snap, ls_txid txid, uint32_t pgno,
-                               uint32_t page_size, const ls_cancel *cancel, uint8_t *page,
-                               size_t *file, ls_err *err);
 
 #endif

@@ -11,7 +11,7 @@
 #include "tui/job.h"
 #include "tui/list.h"
 #include "tui/request.h"
-#include "tui/source.h"
+#include "tui/tables.h"
 #include "tui/words.h"
 
 #define MIN_COLS 60
@@ -29,6 +29,8 @@ typedef struct view_ops {
     bool (*request)(view *v, request r);
     /* There is another snapshot (or, at first, one at all). NULL: it does not matter. */
     void (*snapshot)(view *v);
+    /* It is on the screen: begins to read what it needs there. NULL: nothing. */
+    void (*shown)(view *v);
     /* The view's job, if it runs one: looked at when it may have ended. NULL: it has none. */
     job **(*job)(view *v);
     void (*job_ended)(view *v);
@@ -136,8 +138,10 @@ view *view_timeline_new(void);
 view *view_files_new(void);
 view *view_points_new(void);
 view *view_verify_new(void);
-void view_pages_open(app *a, size_t file);
-void view_page_open(app *a, snapshot *snap, size_t file, const file_detail *detail, size_t row);
+void view_pages_open(app *a, snapshot *snap, size_t file);
+/* t: what is known of the tables, NULL allowed; row: of the file's pages. */
+void view_page_open(app *a, snapshot *snap, size_t file, const file_detail *detail, tables *t,
+                    size_t row);
 void view_restore_open(app *a, ls_txid txid, int64_t at_ms);
 void view_help_open(app *a);
 

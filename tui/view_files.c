@@ -103,7 +103,7 @@ static bool take(view *v, request r) {
         return false;
     }
     if (v->list.n > 0) {
-        view_pages_open(v->app, list_row(&v->list, v->list.cursor));
+        view_pages_open(v->app, v->app->snap, list_row(&v->list, v->list.cursor));
     }
     return true;
 }

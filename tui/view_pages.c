@@ -1,10 +1,11 @@
 /*
- * One LTX file: what its header says, its pages, and whether it verifies. The page index is read at
- * once; a file that is not large is read whole with it, a large one when it is asked for.
+ * One LTX file: what its header says, its pages, to which tables they belong, and whether it
+ * verifies. The page index is read at once; a file that is not large is read whole with it, a large
+ * one when it is asked for. Tables are looked for behind that, by a job of its own.
  */
 #include "tui/view.h"
 
-#include "tui/btree.h"
+#include "tui/page_data.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #define HEAD_ROWS 5
 #define READ_WHOLE (1u << 20)
 
-enum { BY_PAGE = 1, BY_STORED, BY_KIND, COLUMNS = BY_KIND };
+enum { BY_PAGE = 1, BY_STORED, BY_KIND, BY_TABLE, COLUMNS = BY_TABLE };
 
 typedef struct pages_view {
     view base;
@@ -20,16 +21,34 @@ typedef struct pages_view {
     snapshot *snap; /* the file is one of it; kept while the view is open */
     size_t file;
     file_detail detail;
+    tables *tables; /* NULL: not known yet */
     job *job;
-    ls_err err; /* of the last reading */
+    bool mapping;   /* the job is the one that looks for tables */
+    ls_err err;     /* of the last reading */
+    ls_err map_err; /* why there are no tables */
 } pages_view;
 
 typedef struct pages_job {
     reading in;
     size_t file;
-    bool whole;
+    bool whole, replica;
     file_detail detail;
+    uint32_t *pgnos; /* to look for; owned */
+    size_t n;
+    tables *tables;
 } pages_job;
+
+static ls_code read_tables(job *j, void *arg, ls_err *err) {
+    pages_job *p = arg;
+    moment *m = NULL;
+    ls_code rc =
+        moment_after(&p->in.source, p->in.snap, p->file, p->replica, job_cancel(j), &m, err);
+    if (rc == LS_OK) {
+        rc = tables_read(m, p->pgnos, p->n, 0, &p->tables, err);
+    }
+    moment_free(m);
+    return rc;
+}
 
 static ls_code read_file(job *j, void *arg, ls_err *err) {
     pages_job *p = arg;
@@ -42,29 +61,86 @@ static void drop_job(void *arg) {
     pages_job *p = arg;
     reading_done(&p->in);
     detail_done(&p->detail);
+    tables_unref(p->tables);
+    free(p->pgnos);
     free(p);
 }
 
-static void start(pages_view *v, bool whole) {
+static pages_job *new_job(pages_view *v, ls_err *err) {
     app *a = v->base.app;
-    pages_job *p = v->job == NULL ? calloc(1, sizeof(*p)) : NULL;
+    pages_job *p = calloc(1, sizeof(*p));
     if (p == NULL) {
+        (void)ls_fail(err, LS_ENOMEM, "read a file");
+        return NULL;
+    }
+    p->file = v->file;
+    p->replica = a->replica;
+    if (source_open(&p->in.source, a->name, err) != LS_OK) {
+        drop_job(p);
+        return NULL;
+    }
+    p->in.snap = snapshot_ref(v->snap);
+    return p;
+}
+
+static void start(pages_view *v, bool whole) {
+    if (v->mapping) {
+        job_give_up(&v->job);
+    }
+    if (v->job != NULL) {
         return;
     }
     ls_err_clear(&v->err);
-    p->file = v->file;
-    p->whole = whole;
-    if (source_open(&p->in.source, a->name, &v->err) != LS_OK) {
-        drop_job(p);
+    pages_job *p = new_job(v, &v->err);
+    v->mapping = false;
+    if (p != NULL) {
+        p->whole = whole;
+        (void)!job_start(&v->job, read_file, p, drop_job, v->base.app->wake[1], &v->err);
+    }
+}
+
+static void start_mapping(pages_view *v) {
+    const file_detail *d = &v->detail;
+    ls_err_clear(&v->map_err);
+    if (d->n == 0 || d->n > MOMENT_MAX_PAGES) {
         return;
     }
-    p->in.snap = snapshot_ref(v->snap);
-    (void)!job_start(&v->job, read_file, p, drop_job, a->wake[1], &v->err);
+    pages_job *p = new_job(v, &v->map_err);
+    if (p == NULL || (p->pgnos = calloc(d->n, sizeof(*p->pgnos))) == NULL) {
+        if (p != NULL) {
+            drop_job(p);
+        }
+        return;
+    }
+    for (size_t i = 0; i < d->n; i++) {
+        p->pgnos[i] = d->pages[i].pgno;
+    }
+    p->n = d->n;
+    v->mapping = true;
+    (void)!job_start(&v->job, read_tables, p, drop_job, v->base.app->wake[1], &v->map_err);
+}
+
+static void mapping_ended(pages_view *v) {
+    void *arg = NULL;
+    ls_code rc = job_take(&v->job, &arg, &v->map_err);
+    pages_job *p = arg;
+    v->mapping = false;
+    if (rc == LS_OK) {
+        tables_unref(v->tables);
+        v->tables = p->tables;
+        p->tables = NULL;
+        (void)!list_rows_changed(&v->base.list, v->detail.n, &v->rows, &v->base.app->err);
+    }
+    drop_job(p);
 }
 
 static void job_ended(view *base) {
     pages_view *v = (pages_view *)base;
     void *arg = NULL;
+    if (v->mapping) {
+        mapping_ended(v);
+        return;
+    }
     ls_code rc = job_take(&v->job, &arg, &v->err);
     pages_job *p = arg;
     if (rc == LS_OK) {
@@ -74,13 +150,16 @@ static void job_ended(view *base) {
         (void)!list_rows_changed(&base->list, v->detail.n, &v->rows, &base->app->err);
     }
     drop_job(p);
+    if (rc == LS_OK && v->tables == NULL) {
+        start_mapping(v);
+    }
 }
 
 static job **job_of(view *v) { return &((pages_view *)v)->job; }
 
 static void draw_state(const pages_view *v, canvas *c) {
     const file_detail *d = &v->detail;
-    if (v->job != NULL) {
+    if (v->job != NULL && !v->mapping) {
         canvas_putf(c, 4, 0, c->cols, PLAIN, " %s reading the file (c gives up)",
                     app_spinner(v->base.app));
     } else if (v->err.code != LS_OK) {
@@ -108,52 +187,79 @@ static void draw_head(const pages_view *v, canvas *c) {
     draw_state(v, c);
 }
 
-static const char *kind_name(const page_row *r) {
-    return r->kind == PAGE_KIND_UNREAD ? "" : btree_kind_name((btree_kind)r->kind);
+static const char *kind_name(const pages_view *v, const page_row *r) {
+    btree_kind is = tables_kind(v->tables, r->pgno, (btree_kind)r->kind);
+    return r->kind == PAGE_KIND_UNREAD && is == (btree_kind)r->kind ? "" : btree_kind_name(is);
 }
 
-static char *row_text(const pages_view *v, size_t number, char *buf, size_t size) {
+/* What every size has, and what needs 80 and 100 columns. */
+static char *row_text(const pages_view *v, size_t number, int cols, char *buf, size_t size) {
     const page_row *r = &v->detail.pages[number];
-    double of = v->detail.header.page_size > 0 ? 100.0 * r->size / v->detail.header.page_size : 0;
-    (void)snprintf(buf, size, "%10" PRIu32 "  %14" PRIu64 "  %8" PRIu32 "   %5.1f %%  %s", r->pgno,
-                   r->offset, r->size, of, kind_name(r));
+    char of[16] = "", offset[32] = "";
+    if (cols >= 80 && v->detail.header.page_size > 0) {
+        (void)snprintf(of, sizeof(of), "  %5.1f %%", 100.0 * r->size / v->detail.header.page_size);
+    }
+    if (cols >= 100) {
+        (void)snprintf(offset, sizeof(offset), "  %14" PRIu64, r->offset);
+    }
+    (void)snprintf(buf, size, "%10" PRIu32 "  %8" PRIu32 "%s%s  %-23s  %s", r->pgno, r->size, of,
+                   offset, kind_name(v, r), tables_name(v->tables, r->pgno));
     return buf;
 }
 
 static void draw_row(view *v, canvas *c, int row, size_t number, meaning how) {
-    char text[128];
+    char text[128 + TABLES_NAME_MAX];
     canvas_putf(c, row, 0, c->cols, how, " %s",
-                row_text((const pages_view *)v, number, text, sizeof(text)));
+                row_text((const pages_view *)v, number, c->cols, text, sizeof(text)));
 }
 
 static bool match(void *arg, size_t row, const char *text) {
-    char buf[128];
-    return strcasestr(row_text(arg, row, buf, sizeof(buf)), text) != NULL;
+    char buf[128 + TABLES_NAME_MAX];
+    return strcasestr(row_text(arg, row, 0, buf, sizeof(buf)), text) != NULL;
 }
 
 static int compare(void *arg, size_t x, size_t y, int column) {
-    const page_row *a = &((pages_view *)arg)->detail.pages[x];
-    const page_row *b = &((pages_view *)arg)->detail.pages[y];
+    const pages_view *v = arg;
+    const page_row *a = &v->detail.pages[x], *b = &v->detail.pages[y];
     switch (column) {
     case BY_STORED:
         return (a->size > b->size) - (a->size < b->size);
     case BY_KIND:
-        return strcmp(kind_name(a), kind_name(b));
+        return strcmp(kind_name(v, a), kind_name(v, b));
+    case BY_TABLE:
+        return strcmp(tables_name(v->tables, a->pgno), tables_name(v->tables, b->pgno));
     default:
         return (a->pgno > b->pgno) - (a->pgno < b->pgno);
     }
 }
 
 static void draw_column_names(const list *l, canvas *c) {
-    static const struct {
+    int kind = c->cols >= 100 ? 49 : c->cols >= 80 ? 33 : 23;
+    const struct {
         int col;
         const char *name;
-    } heads[] = {{7, "PAGE"}, {31, "STORED"}, {49, "KIND"}};
-    canvas_put(c, HEAD_ROWS, 0, c->cols, DIM, "                     OFFSET            OF PAGE");
+    } heads[] = {{7, "PAGE"}, {15, "STORED"}, {kind, "KIND"}, {kind + 25, "TABLE OR INDEX"}};
+    canvas_put(c, HEAD_ROWS, 0, c->cols, DIM, "");
+    if (c->cols >= 80) {
+        canvas_put(c, HEAD_ROWS, 24, 8, DIM, "OF PAGE");
+    }
+    if (c->cols >= 100) {
+        canvas_put(c, HEAD_ROWS, 41, 7, DIM, "OFFSET");
+    }
     for (int i = 0; i < COLUMNS; i++) {
         const char *mark = l->order != i + 1 ? "" : l->reverse ? "▼" : "▲";
-        canvas_putf(c, HEAD_ROWS, heads[i].col, 7, DIM, "%s%s", heads[i].name, mark);
+        canvas_putf(c, HEAD_ROWS, heads[i].col, i == COLUMNS - 1 ? 15 : 7, DIM, "%s%s",
+                    heads[i].name, mark);
     }
+}
+
+/* Whether the tables are known is said where they are not. */
+static const char *map_state(const pages_view *v) {
+    return v->mapping && v->job != NULL ? "   looking for the tables ..."
+           : v->map_err.code != LS_OK   ? "   tables: not known"
+           : v->tables == NULL          ? ""
+           : v->tables->partial         ? "   not all tables could be found"
+                                        : "";
 }
 
 static void draw(view *base, canvas *c) {
@@ -162,9 +268,9 @@ static void draw(view *base, canvas *c) {
     draw_head(v, c);
     draw_column_names(l, c);
     view_draw_list(base, c, HEAD_ROWS + 1, 1, draw_row);
-    canvas_putf(c, c->rows - 2, 0, c->cols, DIM, " page %zu of %zu%s%s",
-                l->n > 0 ? l->cursor + 1 : 0, l->n, l->filter[0] != '\0' ? "   filter: " : "",
-                l->filter);
+    canvas_putf(c, c->rows - 2, 0, c->cols, DIM, " page %zu of %zu%s%s%s",
+                l->n > 0 ? l->cursor + 1 : 0, l->n, map_state(v),
+                l->filter[0] != '\0' ? "   filter: " : "", l->filter);
 }
 
 static bool take(view *base, request r) {
@@ -174,7 +280,7 @@ static bool take(view *base, request r) {
         return true;
     }
     if (r == REQ_OPEN && base->list.n > 0) {
-        view_page_open(base->app, v->snap, v->file, &v->detail,
+        view_page_open(base->app, v->snap, v->file, &v->detail, v->tables,
                        list_row(&base->list, base->list.cursor));
     }
     return r == REQ_OPEN;
@@ -200,7 +306,8 @@ static ls_code table(view *base, ls_table *t, ls_err *err) {
         (void)snprintf(pgno, sizeof(pgno), "%" PRIu32, r->pgno);
         (void)snprintf(offset, sizeof(offset), "%" PRIu64, r->offset);
         (void)snprintf(size, sizeof(size), "%" PRIu32, r->size);
-        rc = LS_TABLE_ROW(t, err, pgno, offset, size, kind_name(r));
+        rc = LS_TABLE_ROW(t, err, pgno, offset, size, kind_name(v, r),
+                          tables_name(v->tables, r->pgno));
     }
     return rc;
 }
@@ -208,11 +315,12 @@ static ls_code table(view *base, ls_table *t, ls_err *err) {
 static void done(view *base) {
     pages_view *v = (pages_view *)base;
     detail_done(&v->detail);
+    tables_unref(v->tables);
     snapshot_unref(v->snap);
     free(v);
 }
 
-static const char *const keys[] = {"page", "offset", "stored", "kind", NULL};
+static const char *const keys[] = {"page", "offset", "stored", "kind", "belongs_to", NULL};
 
 static const view_ops ops = {.id = VIEW_PAGES,
                              .draw = draw,
@@ -227,20 +335,19 @@ static const view_ops ops = {.id = VIEW_PAGES,
                              .numbers = 7,
                              .free = done};
 
-void view_pages_open(app *a, size_t file) {
+void view_pages_open(app *a, snapshot *snap, size_t file) {
     pages_view *v = calloc(1, sizeof(*v));
     if (v == NULL) {
         (void)ls_fail(&a->err, LS_ENOMEM, "open the list of pages");
         return;
     }
-    const ls_ltx_info *f = &a->snap->files[file];
+    const ls_ltx_info *f = &snap->files[file];
     v->base.ops = &ops;
     v->rows = (list_rows){.arg = v, .match = match, .compare = compare};
-    v->snap = snapshot_ref(a->snap);
+    v->snap = snapshot_ref(snap);
     v->file = file;
     (void)snprintf(v->base.title, sizeof(v->base.title), "%s %" PRIx64 "-%" PRIx64,
-                   a->snap->paths != NULL ? "file" : level_name(f->level), f->min_txid,
-                   f->max_txid);
+                   snap->paths != NULL ? "file" : level_name(f->level), f->min_txid, f->max_txid);
     view_push(a, &v->base);
     start(v, f->size <= READ_WHOLE);
 }

@@ -5,12 +5,15 @@
 #include "tui/view.h"
 
 #include "tui/axis.h"
+#include "tui/changes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define LANE 7 /* columns of the lanes' names */
+#define LANE 7      /* columns of the lanes' names */
+#define REST_MS 150 /* the cursor stays so long before its files are read */
 
 typedef struct timeline_view {
     view base;
@@ -20,7 +23,17 @@ typedef struct timeline_view {
     size_t point; /* the cursor, of snap->points */
     ls_plan plan; /* to there */
     ls_err plan_err;
+    char changed[700]; /* what changed at the cursor; "": not known yet */
+    bool wanted;       /* it is to be found out once the view is on the screen */
+    job *job;
 } timeline_view;
+
+typedef struct timeline_job {
+    reading in;
+    ls_txid txid;
+    bool at_once;
+    changes changes;
+} timeline_job;
 
 static double value_of(const timeline_view *t, const ls_point *p) {
     return t->by_time ? (double)p->created_ms : (double)p->txid;
@@ -28,6 +41,72 @@ static double value_of(const timeline_view *t, const ls_point *p) {
 
 static double cursor_value(const timeline_view *t) {
     return t->snap->n_points > 0 ? value_of(t, &t->snap->points[t->point]) : t->axis.from;
+}
+
+/* ---- what changed ---- */
+
+static void drop_job(void *arg) {
+    timeline_job *t = arg;
+    changes_done(&t->changes);
+    reading_done(&t->in);
+    free(t);
+}
+
+/* A cursor that is moved on, key by key, has nothing read. */
+static ls_code read_changes(job *j, void *arg, ls_err *err) {
+    timeline_job *t = arg;
+    const struct timespec step = {.tv_nsec = 10 * 1000000L};
+    for (int ms = 0; !t->at_once && ms < REST_MS && !ls_canceled(job_cancel(j)); ms += 10) {
+        (void)nanosleep(&step, NULL);
+    }
+    return changes_read(&t->in.source, t->in.snap, t->txid, job_cancel(j), &t->changes, err);
+}
+
+static void look(timeline_view *v) {
+    app *a = v->base.app;
+    ls_err err = LS_ERR_INIT;
+    job_give_up(&v->job);
+    v->changed[0] = '\0';
+    if (v->snap == NULL || v->snap->n_points == 0) {
+        return;
+    }
+    timeline_job *t = calloc(1, sizeof(*t));
+    if (t == NULL) {
+        return;
+    }
+    t->txid = v->snap->points[v->point].txid;
+    t->at_once = a->fixed_clock;
+    if (source_open(&t->in.source, a->name, &err) != LS_OK) {
+        drop_job(t);
+        return;
+    }
+    t->in.snap = snapshot_ref(v->snap);
+    (void)!job_start(&v->job, read_changes, t, drop_job, a->wake[1], &err);
+}
+
+static void job_ended(view *base) {
+    timeline_view *v = (timeline_view *)base;
+    void *arg = NULL;
+    ls_err err = LS_ERR_INIT;
+    ls_code rc = job_take(&v->job, &arg, &err);
+    timeline_job *t = arg;
+    if (rc == LS_OK) {
+        (void)changes_format(&t->changes, t->in.snap, v->changed, sizeof(v->changed));
+    } else {
+        (void)snprintf(v->changed, sizeof(v->changed), "what changed is not known: %.600s",
+                       err.msg);
+    }
+    drop_job(t);
+}
+
+static job **job_of(view *v) { return &((timeline_view *)v)->job; }
+
+static void shown(view *v) {
+    timeline_view *t = (timeline_view *)v;
+    if (t->wanted) {
+        t->wanted = false;
+        look(t);
+    }
 }
 
 /* ---- the model ---- */
@@ -57,6 +136,7 @@ static void move_to(timeline_view *t, size_t point) {
     t->point = point < s->n_points ? point : s->n_points - 1;
     (void)!snapshot_plan(s, s->points[t->point].txid, LS_NO_TIMESTAMP, &t->plan, &t->plan_err);
     axis_show(&t->axis, cursor_value(t));
+    t->wanted = true;
 }
 
 static void snapshot_came(view *v) {
@@ -183,11 +263,23 @@ static void draw_ticks(const timeline_view *t, canvas *c) {
     }
 }
 
+/* Rows of the strip: a large screen has one for the plan. */
+static int strip_rows(const canvas *c) { return c->rows >= 20 ? 6 : 5; }
+
+static void draw_changed(const timeline_view *t, canvas *c, int row) {
+    if (t->changed[0] != '\0') {
+        canvas_putf(c, row, 0, c->cols, PLAIN, " %s", t->changed);
+    } else if (t->job != NULL) {
+        canvas_putf(c, row, 0, c->cols, DIM, " %s looking for what changed here",
+                    app_spinner(t->base.app));
+    }
+}
+
 static void draw_strip(const timeline_view *t, canvas *c) {
     const snapshot *s = t->snap;
     const ls_point *p = &s->points[t->point];
     char when[32], size[32], next[64] = "the newest", plan[400];
-    int row = c->rows - 5;
+    int row = c->rows - strip_rows(c);
     if (t->point + 1 < s->n_points) {
         int64_t to_next = s->points[t->point + 1].created_ms - p->created_ms;
         (void)snprintf(next, sizeof(next), "the next point is %" PRId64 " ms later", to_next);
@@ -195,17 +287,21 @@ static void draw_strip(const timeline_view *t, canvas *c) {
     canvas_putf(c, row, 0, c->cols, PLAIN, " TXID %016" PRIx64 "   %s   point %zu of %zu, %s",
                 p->txid, ls_time_format(p->created_ms, true, when, sizeof(when)), t->point + 1,
                 s->n_points, next);
+    draw_changed(t, c, ++row);
     if (t->plan_err.code != LS_OK) {
-        canvas_putf(c, row + 1, 0, c->cols, ALERT, " no plan: %s", t->plan_err.msg);
-        return;
+        canvas_putf(c, ++row, 0, c->cols, ALERT, " no plan: %s", t->plan_err.msg);
+    } else {
+        canvas_putf(c, ++row, 0, c->cols, PLAIN, " restore from here: %zu file%s, %s to read",
+                    t->plan.n, t->plan.n == 1 ? "" : "s",
+                    ls_bytes_format(t->plan.bytes, size, sizeof(size)));
     }
-    canvas_putf(c, row + 1, 0, c->cols, PLAIN, " restore from here: %zu files, %s to read",
-                t->plan.n, ls_bytes_format(t->plan.bytes, size, sizeof(size)));
-    plan_format(&t->plan, plan, sizeof(plan));
-    canvas_putf(c, row + 2, 0, c->cols, DIM, " %s", plan);
+    if (strip_rows(c) > 5) {
+        plan_format(&t->plan, plan, sizeof(plan));
+        canvas_putf(c, ++row, 0, c->cols, DIM, " %s", plan);
+    }
     if (s->windows.n_gaps > 0) {
         const ls_points_gap *g = &s->windows.gaps[0];
-        canvas_putf(c, row + 3, 0, c->cols, ALERT,
+        canvas_putf(c, ++row, 0, c->cols, ALERT,
                     " ✗ %zu gap%s: TXID %" PRIx64 " to %" PRIx64 " cannot be restored",
                     s->windows.n_gaps, s->windows.n_gaps > 1 ? "s, the first" : "", g->from, g->to);
     }
@@ -222,13 +318,13 @@ static void draw(view *v, canvas *c) {
         return;
     }
     draw_ticks(t, c);
-    int row = 2, strip = c->rows - 5;
+    int row = 2, strip = c->rows - strip_rows(c);
     for (int level = SNAPSHOT_LEVELS - 1; level >= 0; level--) {
-        if (s->first[level + 1] > s->first[level] && row < strip - 2) {
+        if (s->first[level + 1] > s->first[level] && row < strip - 3) {
             draw_lane(t, c, row++, level);
         }
     }
-    if (s->windows.n_gaps > 0 && row < strip - 1) {
+    if (s->windows.n_gaps > 0 && row < strip - 2) {
         draw_gaps(t, c, row++);
     }
     if (s->n_points == 0) {
@@ -305,6 +401,17 @@ static bool move(timeline_view *t, request r) {
     }
 }
 
+/* The file that made the point, page by page. */
+static void open_changed(timeline_view *t) {
+    snapshot *s = t->snap;
+    size_t file = s->n_points > 0 ? changes_file(s, s->points[t->point].txid) : s->n;
+    if (file < s->n) {
+        view_pages_open(t->base.app, s, file);
+    } else {
+        app_say(t->base.app, "no file ends here");
+    }
+}
+
 static bool take(view *v, request r) {
     timeline_view *t = (timeline_view *)v;
     if (t->snap == NULL) {
@@ -322,6 +429,9 @@ static bool take(view *v, request r) {
         return true;
     case REQ_GOTO:
         prompt_open(v->app, "go to TXID or time: ", "", go_to);
+        return true;
+    case REQ_CHANGED:
+        open_changed(t);
         return true;
     case REQ_RESTORE:
         if (t->snap->n_points > 0) {
@@ -354,6 +464,9 @@ static const view_ops ops = {.id = VIEW_TIMELINE,
                              .draw = draw,
                              .request = take,
                              .snapshot = snapshot_came,
+                             .shown = shown,
+                             .job = job_of,
+                             .job_ended = job_ended,
                              .copied = copied,
                              .free = done};
 

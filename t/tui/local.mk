@@ -15,5 +15,12 @@ check_PROGRAMS += t/tui/btree_walk
 t_tui_btree_walk_SOURCES = t/tui/btree_walk.c tui/btree.c tui/btree.h tui/btree_bytes.h \
 	tui/btree_record.c
 
-TAP_TESTS += t/tui/btree.t t/tui/screens.t t/tui/terminal.t t/tui/tour.t
-EXTRA_DIST += t/tui/btree.t t/tui/screens.t t/tui/screens t/tui/terminal.t t/tui/tour.t
+# Tables of pages against SQLite.
+check_PROGRAMS += t/tui/page_owners
+t_tui_page_owners_SOURCES = t/tui/page_owners.c $(LS_TUI) $(LS_CMD_COMMON)
+t_tui_page_owners_LDADD = $(LS_LIBS)
+t_tui_page_owners_LDFLAGS = $(AM_LDFLAGS) -static
+
+TAP_TESTS += t/tui/btree.t t/tui/screens.t t/tui/tables.t t/tui/terminal.t t/tui/tour.t
+EXTRA_DIST += t/tui/btree.t t/tui/screens.t t/tui/randomdb.py t/tui/screens t/tui/tables.t \
+	t/tui/terminal.t t/tui/tour.t
