@@ -95,6 +95,14 @@ void job_progress_put(job *j, const ls_restore_progress *p) {
     job_unlock(j);
 }
 
+void job_wake(job *j) {
+    job_lock(j);
+    if (!j->given_up) {
+        wake(j);
+    }
+    job_unlock(j);
+}
+
 void job_progress_get(job *j, ls_restore_progress *p) {
     job_lock(j);
     *p = j->progress;

@@ -24,6 +24,7 @@ LS_MUST ls_code job_start(job **j, job_fn run, void *arg, void (*drop)(void *arg
 /* For the job itself. */
 const ls_cancel *job_cancel(const job *j);
 void job_progress_put(job *j, const ls_restore_progress *p);
+void job_wake(job *j); /* the screen is to be drawn again */
 void job_lock(job *j); /* around what the screen looks at before the end */
 void job_unlock(job *j);
 

@@ -121,7 +121,10 @@ typedef enum view_id {
       "back out one step; q also out of the first view: quit")                                     \
     X(REQ_REDRAW, "redraw", "ctrl-l", "", IN_ALL, false, "draw the whole screen again")            \
     X(REQ_SUSPEND, "suspend", "ctrl-z", "", IN_ALL, false, "back to the shell; fg returns")        \
-    X(REQ_QUIT, "quit", "Q ctrl-c", "", IN_ALL, false, "quit at once")
+    X(REQ_QUIT, "quit", "Q ctrl-c", "", IN_ALL, false, "quit at once")                             \
+    X(REQ_COPY_PATH, "copy-path", "Y", "Y copy path", IN(RESTORE), false,                          \
+      "copy the path of the file that is restored to")
+
 typedef enum request {
 #define X(id, name, keys, line, in, changes, help) id,
     REQUESTS(X)

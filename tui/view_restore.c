@@ -1,44 +1,15 @@
 /*
- * Restore: a form, the plan that it comes to and the command line that does the same; then progress
- * and the result. Nothing starts before Start; an existing file is never replaced from here; a
- * restore that is cancelled leaves no file.
+ * Restore: a form, the plan that it comes to, the room that it needs and the command line that does
+ * the same; then progress and the result. Nothing starts before Start; an existing file is replaced
+ * only where that was chosen and its name was typed; a restore that is cancelled leaves no file.
  */
-#include "tui/view.h"
+#include "tui/restore_view.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { TO, WHICH, INTO, CHECK, PARALLEL, START, FIELDS };
-enum { TO_TXID, TO_TIME, TO_LATEST, TARGETS };
-
-typedef struct restore_job {
-    ls_storage *storage; /* owned */
-    char *output;        /* owned */
-    ls_restore_opts opts;
-    ls_restore_result result;
-    job *job;
-    int64_t started_ns;
-} restore_job;
-
-typedef struct restore_view {
-    view base;
-    snapshot *snap;
-    int to;
-    ls_txid txid;
-    int64_t at_ms;     /* of its data */
-    int64_t before_ms; /* the time to restore to: what is older counts */
-    char output[PROMPT_MAX];
-    ls_integrity check;
-    int parallel; /* 0: as many as there are processors, up to 8 */
-    ls_plan plan;
-    ls_err plan_err;
-    job *job;
-    bool stopping, restored;
-    ls_restore_result result;
-    ls_err err; /* of the last restore */
-} restore_view;
-
-static const char *const check_names[] = {"none", "quick", "full"};
+const char *const restore_check_names[] = {"none", "quick", "full"};
 
 /* ---- the plan ---- */
 
@@ -69,9 +40,11 @@ static void make_plan(restore_view *v) {
     }
     (void)!snapshot_plan(v->snap, v->to == TO_TXID ? v->txid : 0,
                          v->to == TO_TIME ? v->before_ms : LS_NO_TIMESTAMP, &v->plan, &v->plan_err);
+    v->look_wanted = true;
 }
 
-static void command_line(const restore_view *v, char *buf, size_t size) {
+void restore_command_line(const restore_view *v, char *buf, size_t size) {
+    static const char *const hows[] = {"", "-force ", "-f "};
     char target[80] = "", when[32], check[32] = "", parallel[32] = "";
     char output[2 * PROMPT_MAX], url[2 * PROMPT_MAX];
     if (v->to == TO_TXID) {
@@ -81,198 +54,137 @@ static void command_line(const restore_view *v, char *buf, size_t size) {
                        ls_time_format(v->before_ms, true, when, sizeof(when)));
     }
     if (v->check != LS_INTEGRITY_NONE) {
-        (void)snprintf(check, sizeof(check), "-integrity-check %s ", check_names[v->check]);
+        (void)snprintf(check, sizeof(check), "-integrity-check %s ", restore_check_names[v->check]);
     }
     if (v->parallel > 0) {
         (void)snprintf(parallel, sizeof(parallel), "-parallelism %d ", v->parallel);
     }
-    (void)snprintf(buf, size, "litestream restore %s%s%s-o %s %s", target, check, parallel,
-                   shell_word(v->output, output, sizeof(output)),
+    (void)snprintf(buf, size, "litestream restore %s%s%s%s-o %s %s", hows[v->how], target, check,
+                   parallel, shell_word(v->output, output, sizeof(output)),
                    shell_word(v->base.app->url, url, sizeof(url)));
+}
+
+/* ---- room ---- */
+
+static void look_for_room(restore_view *v) {
+    app *a = v->base.app;
+    ls_err_clear(&v->room_err);
+    v->room_known = false;
+    size_t file =
+        v->plan.n > 0 ? snapshot_find(v->snap, &v->plan.files[v->plan.n - 1]) : v->snap->n;
+    if (file >= v->snap->n || v->output[0] == '\0') {
+        return;
+    }
+    restore_room *r = restore_room_new(a->name, v->snap, file, v->output, &v->room_err);
+    if (r != NULL) {
+        (void)!job_start(&v->job, restore_room_run, r, restore_room_drop, a->wake[1], &v->room_err);
+    }
+}
+
+static void shown(view *base) {
+    restore_view *v = (restore_view *)base;
+    if (v->look_wanted && v->running == NULL) {
+        v->look_wanted = false;
+        job_give_up(&v->job);
+        look_for_room(v);
+    }
+}
+
+static void room_found(restore_view *v) {
+    void *arg = NULL;
+    v->room_known = job_take(&v->job, &arg, &v->room_err) == LS_OK;
+    const restore_room *r = arg;
+    v->need = r->need;
+    v->free = r->free;
+    v->exists = r->exists;
+    v->folder = r->folder;
+    v->size = r->size;
+    restore_room_drop(arg);
 }
 
 /* ---- the restore ---- */
 
-static void on_progress(void *arg, const ls_restore_progress *p) {
-    job_progress_put(((restore_job *)arg)->job, p);
-}
-
-static ls_code run(job *j, void *arg, ls_err *err) {
-    restore_job *r = arg;
-    r->job = j;
-    r->opts.output = r->output;
-    r->opts.cancel = job_cancel(j);
-    r->opts.progress = on_progress;
-    r->opts.progress_arg = r;
-    return ls_restore(r->storage, &r->opts, &r->result, err);
-}
-
-static void drop_job(void *arg) {
-    restore_job *r = arg;
-    ls_storage_free(r->storage);
-    free(r->output);
-    free(r);
-}
-
-static restore_job *new_job(const restore_view *v, ls_err *err) {
-    restore_job *r = calloc(1, sizeof(*r));
-    source s = {0};
-    if (r == NULL || (r->output = strdup(v->output)) == NULL) {
-        free(r);
-        (void)ls_fail(err, LS_ENOMEM, "start a restore");
-        return NULL;
-    }
-    if (source_open(&s, v->base.app->name, err) != LS_OK) {
-        source_done(&s);
-        drop_job(r);
-        return NULL;
-    }
-    r->storage = s.storage;
-    s.storage = NULL;
-    source_done(&s);
-    r->opts = (ls_restore_opts){.txid = v->to == TO_TXID ? v->txid : 0,
-                                .timestamp_ms = v->to == TO_TIME ? v->before_ms : LS_NO_TIMESTAMP,
-                                .parallelism = v->parallel,
-                                .integrity = v->check,
-                                .ltx_only = true};
-    return r;
-}
-
 static void start(restore_view *v) {
     app *a = v->base.app;
-    if (v->job != NULL) {
+    restore_want want = {.txid = v->to == TO_TXID ? v->txid : 0,
+                         .timestamp_ms = v->to == TO_TIME ? v->before_ms : LS_NO_TIMESTAMP,
+                         .check = v->check,
+                         .parallel = v->parallel,
+                         .how = v->how,
+                         .until_level = a->fixed_clock};
+    job_give_up(&v->job);
+    ls_err_clear(&v->err);
+    v->restored = false;
+    v->stopping = false;
+    v->started_ns = ls_mono_ns(&ls_clock_system);
+    restore_job *r = restore_job_new(a->name, v->output, &want, &v->err);
+    if (r != NULL &&
+        job_start(&v->job, restore_job_run, r, restore_job_drop, a->wake[1], &v->err) == LS_OK) {
+        v->running = r;
+    }
+}
+
+/* The name of the file that is there was typed. */
+static void confirmed(view *base, const char *text) {
+    restore_view *v = (restore_view *)base;
+    if (strcmp(text, ls_path_base(v->output)) == 0) {
+        start(v);
+    } else {
+        app_say(base->app, "not started: the name is another one");
+    }
+}
+
+static void ask_to_replace(restore_view *v, uint64_t size) {
+    char bytes[32];
+    (void)snprintf(v->label, sizeof(v->label),
+                   "replace %s (%s) for good? type its name: ", ls_path_base(v->output),
+                   ls_bytes_format(size, bytes, sizeof(bytes)));
+    prompt_open(v->base.app, v->label, "", confirmed);
+}
+
+static void ask_to_start(restore_view *v) {
+    app *a = v->base.app;
+    struct stat st;
+    if (v->running != NULL) {
         return;
     }
     if (v->plan_err.code != LS_OK || v->output[0] == '\0') {
         (void)ls_fail(&a->err, LS_EINVALID, "there is no %s",
                       v->output[0] == '\0' ? "path to restore into" : "plan");
-        return;
+    } else if (v->how == HOW_REPLACE && stat(v->output, &st) == 0) {
+        ask_to_replace(v, (uint64_t)st.st_size);
+    } else {
+        start(v);
     }
-    ls_err_clear(&v->err);
-    v->restored = false;
-    v->stopping = false;
-    restore_job *r = new_job(v, &v->err);
-    if (r != NULL) {
-        (void)!job_start(&v->job, run, r, drop_job, a->wake[1], &v->err);
+}
+
+static void restore_ended(restore_view *v) {
+    void *arg = NULL;
+    v->restored = job_take(&v->job, &arg, &v->err) == LS_OK;
+    const restore_job *r = arg;
+    v->running = NULL;
+    v->result = r->result;
+    v->took_ns = r->took_ns;
+    v->result.txid = r->want.how == HOW_FOLLOW ? r->txid : v->result.txid;
+    char *path = v->restored ? ls_path_absolute(v->output) : NULL;
+    if (path != NULL) {
+        (void)snprintf(v->done_path, sizeof(v->done_path), "%s", path);
     }
+    free(path);
+    restore_job_drop(arg);
+    v->look_wanted = true;
 }
 
 static void job_ended(view *base) {
     restore_view *v = (restore_view *)base;
-    void *arg = NULL;
-    v->restored = job_take(&v->job, &arg, &v->err) == LS_OK;
-    v->result = ((restore_job *)arg)->result;
-    drop_job(arg);
+    if (v->running != NULL) {
+        restore_ended(v);
+    } else {
+        room_found(v);
+    }
 }
 
 static job **job_of(view *v) { return &((restore_view *)v)->job; }
-
-/* ---- drawing ---- */
-
-/* "( ) a  (•) b" with the choice marked by more than colour. */
-static void choices(const char *const *names, int n, int chosen, char *buf, size_t size) {
-    size_t len = 0;
-    for (int i = 0; i < n; i++) {
-        len += (size_t)snprintf(buf + len, size - len, "(%s) %s   ", i == chosen ? "*" : " ",
-                                names[i]);
-    }
-}
-
-static void field_text(const restore_view *v, int field, char *buf, size_t size) {
-    static const char *const targets[] = {"TXID", "time", "latest"};
-    char when[32];
-    buf[0] = '\0';
-    if (field == TO) {
-        choices(targets, TARGETS, v->to, buf, size);
-    } else if (field == WHICH && v->to == TO_TXID) {
-        (void)snprintf(buf, size, "%016" PRIx64 "   %s", v->txid,
-                       ls_time_format(v->at_ms, true, when, sizeof(when)));
-    } else if (field == WHICH && v->to == TO_TIME) {
-        (void)snprintf(buf, size, "before %s",
-                       ls_time_format(v->before_ms, true, when, sizeof(when)));
-    } else if (field == WHICH) {
-        (void)snprintf(buf, size, "the newest there is");
-    } else if (field == INTO) {
-        (void)snprintf(buf, size, "%s", v->output);
-    } else if (field == CHECK) {
-        choices(check_names, 3, (int)v->check, buf, size);
-    } else if (field == PARALLEL && v->parallel > 0) {
-        (void)snprintf(buf, size, "%d", v->parallel);
-    } else if (field == PARALLEL) {
-        (void)snprintf(buf, size, "by the processors");
-    } else {
-        (void)snprintf(buf, size, "[ Start ]%s",
-                       v->base.app->readonly ? "  not with -readonly" : "");
-    }
-}
-
-static void draw_row(view *base, canvas *c, int row, size_t field, meaning how) {
-    static const char *const names[] = {"to", "which", "into", "check", "parallel", ""};
-    char text[PROMPT_MAX + 80];
-    field_text((const restore_view *)base, (int)field, text, sizeof(text));
-    canvas_putf(c, row, 0, c->cols, how, "   %-9s %s", names[field], text);
-}
-
-static int draw_plan(const restore_view *v, canvas *c, int row) {
-    char text[1200], line[4200], size[32];
-    if (v->plan_err.code != LS_OK) {
-        return row + canvas_wrap(c, row, 3, c->cols - 4, 3, ALERT, v->plan_err.msg);
-    }
-    ls_txid to = v->plan.n > 0 ? v->plan.files[v->plan.n - 1].max_txid : 0;
-    plan_format(&v->plan, line, sizeof(line));
-    (void)snprintf(text, sizeof(text), "plan: to TXID %" PRIx64 ", %zu files, %s: %.1000s", to,
-                   v->plan.n, ls_bytes_format(v->plan.bytes, size, sizeof(size)), line);
-    row += canvas_wrap(c, row, 3, c->cols - 4, 3, PLAIN, text);
-    memcpy(line, "$ ", 2);
-    command_line(v, line + 2, sizeof(line) - 2);
-    return row + canvas_wrap(c, row, 3, c->cols - 4, 3, DIM, line);
-}
-
-static void draw_progress(const restore_view *v, canvas *c, int row) {
-    ls_restore_progress p;
-    char a[32], b[32];
-    job_progress_get(v->job, &p);
-    int width = c->cols - 8;
-    double part = p.bytes > 0 ? (double)p.bytes_done / (double)p.bytes : 0;
-    for (int i = 0; i < width; i++) {
-        bool full = i < (int)(part * width);
-        canvas_put(c, row, 3 + i, 1, full ? BRIGHT : DIM, full ? "█" : "░");
-    }
-    canvas_putf(c, row + 1, 3, c->cols - 4, PLAIN,
-                "%s %s: %zu of %zu files, %s of %s, %" PRIu64 " pages (c cancels)",
-                app_spinner(v->base.app), v->stopping ? "cancelling" : "restoring", p.files_done,
-                p.files, ls_bytes_format(p.bytes_done, a, sizeof(a)),
-                ls_bytes_format(p.bytes, b, sizeof(b)), p.pages_written);
-}
-
-static void draw_end(const restore_view *v, canvas *c, int row) {
-    const ls_restore_result *r = &v->result;
-    char size[32];
-    if (v->restored) {
-        row += canvas_wrap(c, row, 3, c->cols - 4, 2, GOOD,
-                           v->check == LS_INTEGRITY_NONE ? "✓ restored"
-                                                         : "✓ restored, and SQLite found it whole");
-        canvas_putf(c, row, 3, c->cols - 4, PLAIN,
-                    "TXID %016" PRIx64 ", %" PRIu32 " pages of %" PRIu32 " bytes, %s read", r->txid,
-                    r->pages, r->page_size, ls_bytes_format(r->bytes, size, sizeof(size)));
-    } else if (v->err.code == LS_ECANCELED) {
-        canvas_put(c, row, 3, c->cols - 4, PLAIN, "✗ cancelled; nothing was left behind");
-    } else if (v->err.code != LS_OK) {
-        row += canvas_wrap(c, row, 3, c->cols - 4, 3, ALERT, v->err.msg);
-        canvas_wrap(c, row, 3, c->cols - 4, 2, PLAIN, ls_err_hint(&v->err));
-    }
-}
-
-static void draw(view *base, canvas *c) {
-    restore_view *v = (restore_view *)base;
-    view_draw_list(base, c, 1, c->rows - 2 - FIELDS, draw_row);
-    int row = draw_plan(v, c, FIELDS + 1);
-    if (v->job != NULL) {
-        draw_progress(v, c, row);
-    } else {
-        draw_end(v, c, row);
-    }
-}
 
 /* ---- requests ---- */
 
@@ -298,6 +210,7 @@ static void set_which(view *base, const char *text) {
 static void set_output(view *base, const char *text) {
     restore_view *v = (restore_view *)base;
     (void)snprintf(v->output, sizeof(v->output), "%s", text);
+    v->look_wanted = true;
 }
 
 static void set_parallel(view *base, const char *text) {
@@ -312,9 +225,15 @@ static void set_parallel(view *base, const char *text) {
     v->parallel = (int)n;
 }
 
+/* A followed database goes on to the newest TXID, so one choice takes back the other. */
 static void choose(restore_view *v, int field, int step) {
     if (field == TO) {
         v->to = (v->to + TARGETS + step) % TARGETS;
+        v->how = v->how == HOW_FOLLOW && v->to != TO_LATEST ? HOW_NEW : v->how;
+        make_plan(v);
+    } else if (field == HOW) {
+        v->how = (restore_how)(((int)v->how + 3 + step) % 3);
+        v->to = v->how == HOW_FOLLOW ? TO_LATEST : v->to;
         make_plan(v);
     } else if (field == CHECK) {
         v->check = (ls_integrity)(((int)v->check + 3 + step) % 3);
@@ -345,11 +264,21 @@ static void edit(restore_view *v, int field) {
 }
 
 static bool stop(restore_view *v) {
-    if (v->job != NULL) {
+    if (v->running != NULL) {
         v->stopping = true;
         job_ask_to_stop(v->job);
     }
-    return v->job != NULL;
+    return v->running != NULL;
+}
+
+static void copy_path(restore_view *v) {
+    app *a = v->base.app;
+    char *path = ls_path_absolute(v->output);
+    if (path != NULL && a->copy != NULL) {
+        a->copy(path);
+    }
+    app_say(a, "copied: %.240s", path != NULL ? path : "");
+    free(path);
 }
 
 static bool take(view *base, request r) {
@@ -359,21 +288,24 @@ static bool take(view *base, request r) {
     case REQ_CANCEL:
         return stop(v);
     case REQ_BACK:
-        if (v->job != NULL) {
+        if (v->running != NULL) {
             app_say(base->app, "a restore is running; c cancels it");
         }
-        return v->job != NULL;
+        return v->running != NULL;
     case REQ_START:
-        start(v);
+        ask_to_start(v);
+        return true;
+    case REQ_COPY_PATH:
+        copy_path(v);
         return true;
     case REQ_CHOOSE:
-        if (v->job == NULL) {
+        if (v->running == NULL) {
             edit(v, field);
         }
         return true;
     case REQ_CHOICE:
     case REQ_CHOICE_BACK:
-        if (v->job == NULL) {
+        if (v->running == NULL) {
             choose(v, field, r == REQ_CHOICE ? 1 : -1);
         }
         return true;
@@ -383,7 +315,7 @@ static bool take(view *base, request r) {
 }
 
 static bool copied(view *base, char *buf, size_t size) {
-    command_line((const restore_view *)base, buf, size);
+    restore_command_line((const restore_view *)base, buf, size);
     return true;
 }
 
@@ -395,8 +327,9 @@ static void done(view *base) {
 }
 
 static const view_ops ops = {.id = VIEW_RESTORE,
-                             .draw = draw,
+                             .draw = restore_screen_draw,
                              .request = take,
+                             .shown = shown,
                              .job = job_of,
                              .job_ended = job_ended,
                              .waits = true,

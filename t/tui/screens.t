@@ -127,6 +127,7 @@ def normal(text, source):
         text = re.sub(r"checksum [0-9a-f]*", "checksum SUM", text)
     text = re.sub(r"(?m)^   \$ litestream(.*\n)((?:   \S.*\n)*)",
                   "   $ litestream ... URL\n", text)
+    text = re.sub(r"needs (\S+ \S+), free [0-9.]+ .?B", r"needs \1, free SIZE", text)
     return re.sub(r"file://\S*", "URL", text)
 
 
@@ -147,26 +148,57 @@ def check_screen(name):
 
 def check_restore():
     """The form restores what the command line would, replaces nothing, and -readonly holds."""
-    text = out("shop", "restore", "down down down left up enter ctrl-u 'got.db enter down down S")
+    text = out("shop", "restore", "down down down down left up up enter ctrl-u 'got.db enter S")
     want = next(r for r in tap.vector_json("replica-a/expected.json")["restores"]
                 if r.get("note") == "latest")
     good = os.path.exists(os.path.join(work, "got.db"))
     tap.ok("✓ restored" in text and good, "a restore by the form", text)
     tap.equal(good and tap.sha256(os.path.join(work, "got.db")), want["file_sha256"],
               "the restored file is the one that is expected")
-    text = out("shop", "restore", "down down enter ctrl-u 'got.db enter end S k k k enter")
+    text = out("shop", "restore", "down down enter ctrl-u 'got.db enter end S k k k k enter")
     tap.ok("already exists" in text, "an existing file is not replaced", text)
     text = out("shop", "restore", "down down enter ctrl-u 'no.db enter S", options=["-readonly"])
     tap.ok("start: not with -readonly" in text and not os.path.exists(os.path.join(work, "no.db")),
            "-readonly refuses to restore", text)
     text = out("shop", "timeline", "g 5c enter r down enter ctrl-u 5b enter down enter "
-               "ctrl-u 'by-txid.db enter left right up up left l h l down down down down enter "
+               "ctrl-u 'by-txid.db enter left right up up left l h l down down down down down enter "
                "ctrl-u 2 enter down enter", size="120x30")
     tap.ok("-txid 000000000000005b" in text and "-parallelism 2" in text and "✓ restored" in text,
            "target and threads are typed", text)
     text = out("shop", "restore", "l l y", size="160x24")
     tap.ok("copied: litestream restore -integrity-check quick -o restored-13c.db file:///" in text,
            "the newest, as a command line to copy", text)
+
+
+def check_replace():
+    """A file that is there is replaced where that was chosen and its name was typed."""
+    path = os.path.join(work, "old.db")
+    tap.write(path, b"not a database")
+    keys = "down down enter ctrl-u 'old.db enter down right "
+    text = out("shop", "restore", keys)
+    tap.ok("a file of 14 B is there" in text and "restore -force" in text, "it is told", text)
+    text = out("shop", "restore", keys + "S 'odl.db enter", size="100x24")
+    tap.ok("not started" in text and tap.read(path) == b"not a database",
+           "another name replaces nothing", text)
+    text = out("shop", "restore", keys + "S esc", size="100x24")
+    tap.ok(tap.read(path) == b"not a database", "neither does escape", text)
+    text = out("shop", "restore", keys + "S 'old.db enter Y", size="100x24")
+    tap.ok("✓ restored" in text and tap.read(path)[:6] == b"SQLite", "its name does", text)
+    tap.ok("copied: %s" % path in text, "Y copies the path", text)
+
+
+def check_follow():
+    """Followed as restore -f does, to what is new; a second time from there."""
+    path = os.path.join(work, "followed.db")
+    keys = "down down enter ctrl-u 'followed.db enter down left S"
+    text = out("shop", "restore", keys)
+    tap.ok("✓ followed" in text and "TXID 000000000000013c" in text
+           and os.path.exists(path + "-txid"), "a database is followed", text)
+    text = out("shop", "restore", keys, size="100x24")
+    tap.ok("✓ followed" in text and "restore -f -integrity-check quick" in text
+           and "(*) latest" in text, "and taken up again", text)
+    text = out("shop", "restore", keys[:-1] + "up up up left", size="100x24")
+    tap.ok("(*) new file" in text and "(*) time" in text, "to the newest only", text)
 
 
 def check_same_as_program():
@@ -267,6 +299,8 @@ tap.ok(len(keys) > 50, "help lists the keys", keys)
 for name in sorted(os.listdir(SCREENS)):
     check_screen(name)
 check_restore()
+check_replace()
+check_follow()
 check_same_as_program()
 check_files()
 check_verify()
