@@ -48,8 +48,10 @@ void app_say(app *a, const char *fmt, ...) {
 
 /* ---- reading the listing ---- */
 
+ls_code app_source(app *a, source *s, ls_err *err) { return source_open(s, a->name, err); }
+
 ls_code reading_open(reading *r, app *a, ls_err *err) {
-    ls_code rc = source_open(&r->source, a->name, err);
+    ls_code rc = app_source(a, &r->source, err);
     r->snap = a->snap != NULL ? snapshot_ref(a->snap) : NULL;
     return rc;
 }
@@ -79,7 +81,7 @@ void app_refresh(app *a) {
         (void)ls_fail(&a->err, LS_ENOMEM, "read %s", a->name);
         return;
     }
-    if (source_open(&r->source, a->name, &a->read_err) != LS_OK) {
+    if (app_source(a, &r->source, &a->read_err) != LS_OK) {
         drop_reading(r);
         return;
     }

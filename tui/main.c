@@ -196,7 +196,12 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
         (void)ls_fail(err, LS_EINVALID, "path or replica URL required");
         rc = ls_hint(err, "give a replica or LTX files: litestream-tui /backups/db");
     }
-    app a = {.readonly = args->readonly};
+    ls_config config;
+    app a = {.readonly = args->readonly, .config = args->config != NULL ? &config : NULL};
+    ls_config_init(&config);
+    if (rc == LS_OK && args->config != NULL) {
+        rc = ls_config_load(args->config, true, &config, err);
+    }
     if (rc == LS_OK) {
         rc = app_init(&a, in->pos[0], err);
     }
@@ -204,6 +209,7 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
         rc = args->once != NULL ? print_once(&a, args, err) : loop(&a, args, err);
     }
     app_done(&a);
+    ls_config_done(&config);
     return rc;
 }
 

@@ -10,27 +10,20 @@
 #define FOLLOW_MS 1000 /* between two looks at the replica, as restore -f has it */
 #define SLICE_MS 50    /* how long being told to stop may go unnoticed */
 
-static ls_code open_place(const char *name, const char *output, source *s, char **copy,
-                          ls_err *err) {
-    ls_code rc = source_open(s, name, err);
-    *copy = strdup(output);
-    return rc == LS_OK && *copy == NULL ? ls_fail(err, LS_ENOMEM, "restore %s", output) : rc;
-}
-
 /* ---- the restore ---- */
 
-restore_job *restore_job_new(const char *name, const char *output, const restore_want *want,
-                             ls_err *err) {
+restore_job *restore_job_new(source *s, const char *output, const restore_want *want, ls_err *err) {
     restore_job *r = calloc(1, sizeof(*r));
-    if (r == NULL) {
-        (void)ls_fail(err, LS_ENOMEM, "start a restore");
+    char *copy = strdup(output);
+    if (r == NULL || copy == NULL) {
+        free(r);
+        free(copy);
+        source_done(s);
+        (void)ls_fail(err, LS_ENOMEM, "restore %s", output);
         return NULL;
     }
-    r->want = *want;
-    if (open_place(name, output, &r->source, &r->output, err) != LS_OK) {
-        restore_job_drop(r);
-        return NULL;
-    }
+    *r = (restore_job){.source = *s, .output = copy, .want = *want};
+    *s = (source){0};
     return r;
 }
 
@@ -102,19 +95,19 @@ ls_code restore_job_run(job *j, void *arg, ls_err *err) {
 
 /* ---- room ---- */
 
-restore_room *restore_room_new(const char *name, snapshot *snap, size_t file, const char *output,
+restore_room *restore_room_new(source *s, snapshot *snap, size_t file, const char *output,
                                ls_err *err) {
     restore_room *r = calloc(1, sizeof(*r));
-    if (r == NULL) {
-        (void)ls_fail(err, LS_ENOMEM, "look for room");
+    char *copy = strdup(output);
+    if (r == NULL || copy == NULL) {
+        free(r);
+        free(copy);
+        source_done(s);
+        (void)ls_fail(err, LS_ENOMEM, "look for room for %s", output);
         return NULL;
     }
-    r->file = file;
-    r->snap = snapshot_ref(snap);
-    if (open_place(name, output, &r->source, &r->output, err) != LS_OK) {
-        restore_room_drop(r);
-        return NULL;
-    }
+    *r = (restore_room){.source = *s, .snap = snapshot_ref(snap), .file = file, .output = copy};
+    *s = (source){0};
     return r;
 }
 

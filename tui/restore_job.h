@@ -38,8 +38,8 @@ typedef struct restore_job {
     ls_err look_error; /* of the last look */
 } restore_job;
 
-/* Opens source and copies what is asked for; NULL: see err. */
-LS_MUST restore_job *restore_job_new(const char *name, const char *output, const restore_want *want,
+/* Takes over the source, in any case, and copies what is asked for; NULL: see err. */
+LS_MUST restore_job *restore_job_new(source *s, const char *output, const restore_want *want,
                                      ls_err *err);
 ls_code restore_job_run(job *j, void *arg, ls_err *err);
 void restore_job_drop(void *arg);
@@ -55,8 +55,9 @@ typedef struct restore_room {
     uint64_t size;       /* of the file that exists */
 } restore_room;
 
-LS_MUST restore_room *restore_room_new(const char *name, snapshot *snap, size_t file,
-                                       const char *output, ls_err *err);
+/* The same. */
+LS_MUST restore_room *restore_room_new(source *s, snapshot *snap, size_t file, const char *output,
+                                       ls_err *err);
 ls_code restore_room_run(job *j, void *arg, ls_err *err);
 void restore_room_drop(void *arg);
 

@@ -32,6 +32,11 @@ static const ls_option options[] = {
      .help = "Keys to press before it is printed: words of the help view, separated by blanks; "
              "other words, and those behind ', are typed. What runs in the background is waited "
              "for after each."},
+    {.name = "config",
+     .type = LS_OPT_STRING,
+     .field = offsetof(tui_args, config),
+     .arg = "PATH",
+     .help = "A configuration: how often each level gets a file, and how long it is kept."},
     {.name = NULL}};
 
 static const char *const usage[] = {"[arguments] PATH", "[arguments] REPLICA_URL", NULL};

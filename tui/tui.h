@@ -5,7 +5,7 @@
 #include "cmd/options.h"
 
 typedef struct tui_args {
-    const char *once, *size, *keys;
+    const char *once, *size, *keys, *config;
     bool ascii, readonly;
 } tui_args;
 

@@ -71,15 +71,16 @@ typedef struct prompt {
 } prompt;
 
 struct app {
-    const char *name; /* what it was pointed at */
-    char *url;        /* the same as command lines take it; owned */
-    bool replica;     /* can be restored from */
-    bool readonly;    /* requests that change something are refused */
-    bool fixed_clock; /* for -once: ages are those of the moment of reading */
-    snapshot *snap;   /* NULL until the first reading ended */
-    job *reading;     /* of the listing */
-    ls_err read_err;  /* of the last reading; what is shown is older then */
-    view *top[TABS];  /* the stack of each tab */
+    const char *name;        /* what it was pointed at */
+    char *url;               /* the same as command lines take it; owned */
+    bool replica;            /* can be restored from */
+    bool readonly;           /* requests that change something are refused */
+    const ls_config *config; /* NULL: none */
+    bool fixed_clock;        /* for -once: ages are those of the moment of reading */
+    snapshot *snap;          /* NULL until the first reading ended */
+    job *reading;            /* of the listing */
+    ls_err read_err;         /* of the last reading; what is shown is older then */
+    view *top[TABS];         /* the stack of each tab */
     int tab;
     ls_err err;     /* shown on the last line until the next key */
     char said[256]; /* the same, good news */
@@ -111,6 +112,9 @@ bool app_busy(app *a);
 void app_open_tab(app *a, int tab);
 view *app_view(app *a); /* the one on the screen */
 void app_refresh(app *a);
+
+/* Opens the source of the replica or files that are shown. source_done also after a failure. */
+LS_MUST ls_code app_source(app *a, source *s, ls_err *err);
 
 /* The job's argument of everyone who reads: a source of its own and a snapshot. */
 typedef struct reading {

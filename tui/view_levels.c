@@ -1,4 +1,6 @@
-/* What each level holds: files, bytes, TXIDs, times, and how much of the whole it is. */
+/* What each level holds: files, bytes, TXIDs, times, how much of the whole it is, and what the
+ * configuration, if there is one, says of it. */
+#include "tui/level_rules.h"
 #include "tui/view.h"
 
 #include <inttypes.h>
@@ -34,10 +36,11 @@ static void sum_level(const snapshot *s, int level, level_row *row) {
 
 static void snapshot_came(view *v) {
     levels_view *l = (levels_view *)v;
+    const ls_config *c = v->app->config;
     l->n = 0;
     for (int level = SNAPSHOT_LEVELS - 1; level >= 0; level--) {
         sum_level(v->app->snap, level, &l->rows[l->n]);
-        l->n += l->rows[l->n].files > 0;
+        l->n += l->rows[l->n].files > 0 || (c != NULL && level_wanted(c, level));
     }
     (void)!list_rows_changed(&v->list, l->n, NULL, &v->app->err);
 }
@@ -58,20 +61,66 @@ static void draw_bar(canvas *c, int row, int col, int width, uint64_t part, uint
     }
 }
 
+#define RULES_COL 80 /* of a screen that has RULES_MIN columns, where there is a configuration */
+#define RULES_MIN 110
+
+static int bars_from(const view *v, const canvas *c) {
+    bool rules = v->app->config != NULL && c->cols >= RULES_MIN;
+    return rules ? RULES_COL + 22 : c->cols >= 100 ? 80 : c->cols;
+}
+
+static void draw_rules(const ls_config *config, canvas *c, int row, int level, meaning how) {
+    char every[32], kept[32];
+    canvas_putf(c, row, RULES_COL, 22, how, "%-9s %-10s", level_every(config, level, every, 32),
+                level_kept(config, level, kept, 32));
+}
+
 static void draw_row(view *v, canvas *c, int row, size_t number, meaning how) {
     const level_row *r = &((levels_view *)v)->rows[number];
     char size[32], a[32], b[32];
-    canvas_putf(c, row, 0, c->cols, how, "  %-5s %7zu  %7s  %-8" PRIx64 "  %-8" PRIx64 "  %s  %s",
-                level_name(r->level), r->files, ls_bytes_format(r->bytes, size, sizeof(size)),
-                r->first, r->last, short_time(r->oldest_ms, a), short_time(r->newest_ms, b));
-    if (c->cols >= 100) {
-        draw_bar(c, row, 80, c->cols - 82, r->bytes, v->app->snap->bytes);
+    if (r->files == 0) {
+        canvas_putf(c, row, 0, c->cols, how == PLAIN ? DIM : how, "  %-5s %7s  %7s  %-8s  %-8s",
+                    level_name(r->level), "0", "-", "-", "-");
+    } else {
+        canvas_putf(c, row, 0, c->cols, how,
+                    "  %-5s %7zu  %7s  %-8" PRIx64 "  %-8" PRIx64 "  %s  %s", level_name(r->level),
+                    r->files, ls_bytes_format(r->bytes, size, sizeof(size)), r->first, r->last,
+                    short_time(r->oldest_ms, a), short_time(r->newest_ms, b));
     }
+    int bars = bars_from(v, c);
+    if (bars > RULES_COL && bars < c->cols) {
+        draw_rules(v->app->config, c, row, r->level, how);
+    }
+    draw_bar(c, row, bars, c->cols - bars - 2, r->bytes, v->app->snap->bytes);
+}
+
+/* What the configuration says of the selected level, or that nothing is known. */
+static void draw_rule_line(const levels_view *l, canvas *c, int row) {
+    const ls_config *config = l->base.app->config;
+    char every[32], kept[32], next[64] = "";
+    if (config == NULL || l->base.list.cursor >= l->n) {
+        return;
+    }
+    int level = l->rows[l->base.list.cursor].level;
+    int64_t now = ls_wall_ms(&ls_clock_system), due = level_next(config, level, now);
+    if (due > 0) {
+        char age[32];
+        (void)snprintf(next, sizeof(next), ", next in %s", age_format(due - now, age, sizeof(age)));
+    }
+    const char *keep = level_kept(config, level, kept, sizeof(kept));
+    bool with = strcmp(keep, "snapshots") == 0;
+    canvas_putf(c, row, 0, c->cols, PLAIN, " %s: every %s%s; kept %s%s%s", level_name(level),
+                level_every(config, level, every, sizeof(every)), next, with ? "" : "for ",
+                with                       ? "as long as the snapshot before"
+                : strcmp(keep, "all") == 0 ? "good"
+                                           : keep,
+                level == 0 && !with ? " after level 1 has it" : "");
 }
 
 /* Where the lines are too short for bars, below them, if there is room. */
 static void draw_bars(const levels_view *l, canvas *c, int row) {
-    for (size_t i = 0; i < l->n && row + (int)l->n <= c->rows - 5; i++) {
+    for (size_t i = 0; i < l->n && row + (int)l->n <= c->rows - 5 - (l->base.app->config != NULL);
+         i++) {
         const level_row *r = &l->rows[i];
         canvas_putf(c, row + (int)i, 2, 5, DIM, "%s", level_name(r->level));
         draw_bar(c, row + (int)i, 8, c->cols - 10, r->bytes, l->base.app->snap->bytes);
@@ -109,17 +158,22 @@ static void draw(view *v, canvas *c) {
     if (view_draw_missing(v, c)) {
         return;
     }
-    if (l->n == 0) {
+    if (v->app->snap->n == 0) {
         canvas_put(c, 2, 2, c->cols - 3, PLAIN,
                    "There is no LTX file here. A replica holds them in ltx/0 to ltx/9.");
         return;
     }
+    int bars = bars_from(v, c);
     canvas_put(c, 1, 0, c->cols, DIM,
                "  LEVEL   FILES    BYTES  FIRST     LAST      OLDEST          NEWEST");
-    view_draw_list(v, c, 2, 3, draw_row);
-    if (c->cols < 100) {
+    if (bars > RULES_COL) {
+        canvas_put(c, 1, RULES_COL, 22, DIM, bars < c->cols ? "EVERY     KEPT" : "");
+    }
+    view_draw_list(v, c, 2, v->app->config != NULL ? 4 : 3, draw_row);
+    if (bars >= c->cols) {
         draw_bars(l, c, 3 + (int)l->n);
     }
+    draw_rule_line(l, c, c->rows - 5);
     draw_strip(v->app->snap, c);
 }
 
@@ -136,7 +190,7 @@ static bool take(view *v, request r) {
 
 static bool copied(view *v, char *buf, size_t size) {
     const levels_view *l = (const levels_view *)v;
-    if (l->n == 0) {
+    if (l->n == 0 || l->rows[v->list.cursor].files == 0) {
         return false;
     }
     (void)snprintf(buf, size, "%016" PRIx64, l->rows[v->list.cursor].last);
@@ -148,6 +202,9 @@ static ls_code table(view *v, ls_table *t, ls_err *err) {
     ls_code rc = LS_OK;
     for (size_t i = 0; rc == LS_OK && i < l->n; i++) {
         const level_row *r = &l->rows[i];
+        if (r->files == 0) {
+            continue;
+        }
         char n[4][24], first[LS_TXID_SIZE], last[LS_TXID_SIZE], a[32], b[32];
         (void)snprintf(n[0], sizeof(n[0]), "%d", r->level);
         (void)snprintf(n[1], sizeof(n[1]), "%zu", r->files);

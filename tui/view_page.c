@@ -46,7 +46,7 @@ static void start(page_view *v) {
                           .row = v->pages[v->at],
                           .replica = a->replica,
                           .tables = v->tables != NULL ? tables_ref(v->tables) : NULL};
-    if (source_open(&p->in.source, a->name, &v->err) != LS_OK) {
+    if (app_source(a, &p->in.source, &v->err) != LS_OK) {
         drop_job(p);
         return;
     }

@@ -75,7 +75,7 @@ static pages_job *new_job(pages_view *v, ls_err *err) {
     }
     p->file = v->file;
     p->replica = a->replica;
-    if (source_open(&p->in.source, a->name, err) != LS_OK) {
+    if (app_source(a, &p->in.source, err) != LS_OK) {
         drop_job(p);
         return NULL;
     }

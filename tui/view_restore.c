@@ -75,7 +75,12 @@ static void look_for_room(restore_view *v) {
     if (file >= v->snap->n || v->output[0] == '\0') {
         return;
     }
-    restore_room *r = restore_room_new(a->name, v->snap, file, v->output, &v->room_err);
+    source s = {0};
+    if (app_source(a, &s, &v->room_err) != LS_OK) {
+        source_done(&s);
+        return;
+    }
+    restore_room *r = restore_room_new(&s, v->snap, file, v->output, &v->room_err);
     if (r != NULL) {
         (void)!job_start(&v->job, restore_room_run, r, restore_room_drop, a->wake[1], &v->room_err);
     }
@@ -117,7 +122,12 @@ static void start(restore_view *v) {
     v->restored = false;
     v->stopping = false;
     v->started_ns = ls_mono_ns(&ls_clock_system);
-    restore_job *r = restore_job_new(a->name, v->output, &want, &v->err);
+    source s = {0};
+    if (app_source(a, &s, &v->err) != LS_OK) {
+        source_done(&s);
+        return;
+    }
+    restore_job *r = restore_job_new(&s, v->output, &want, &v->err);
     if (r != NULL &&
         job_start(&v->job, restore_job_run, r, restore_job_drop, a->wake[1], &v->err) == LS_OK) {
         v->running = r;

@@ -76,7 +76,7 @@ static void look(timeline_view *v) {
     }
     t->txid = v->snap->points[v->point].txid;
     t->at_once = a->fixed_clock;
-    if (source_open(&t->in.source, a->name, &err) != LS_OK) {
+    if (app_source(a, &t->in.source, &err) != LS_OK) {
         drop_job(t);
         return;
     }

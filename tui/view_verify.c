@@ -91,7 +91,7 @@ static void start(verify_view *v, bool full) {
     source s = {0};
     verify_job *j = calloc(1, sizeof(*j));
     ls_err_clear(&v->err);
-    if (j == NULL || source_open(&s, a->name, &v->err) != LS_OK) {
+    if (j == NULL || app_source(a, &s, &v->err) != LS_OK) {
         free(j);
         source_done(&s);
         return;

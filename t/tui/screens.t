@@ -25,6 +25,16 @@ work = tap.scratch()
 pressed = set()
 
 
+CONFIG = b"""dbs:
+  - path: /srv/shop.db
+    replica:
+      path: /backups/shop
+levels: [{interval: 30s}, {interval: 5m}, {interval: 1h}, {interval: 24h}]
+snapshot: {interval: 24h, retention: 72h}
+l0-retention: 10m
+"""
+
+
 def words(keys):
     """The keys that are pressed, as -keys takes them apart."""
     for word in keys.split():
@@ -106,6 +116,7 @@ def make_sources():
     tap.write(path, bytes(data))
     stamp(damaged)
     make_trees()
+    tap.write(os.path.join(work, "shop.yml"), CONFIG)
     os.mkdir(os.path.join(work, "empty"))
     shutil.copytree(tap.vector("compact"), os.path.join(work, "compact"))
     for name in ("snap-ps512.v051", "snap-ps512.v052"):
@@ -127,6 +138,7 @@ def normal(text, source):
         text = re.sub(r"checksum [0-9a-f]*", "checksum SUM", text)
     text = re.sub(r"(?m)^   \$ litestream(.*\n)((?:   \S.*\n)*)",
                   "   $ litestream ... URL\n", text)
+    text = re.sub(r", next in \d+ \w+", ", next in TIME", text)
     text = re.sub(r"needs (\S+ \S+), free [0-9.]+ .?B", r"needs \1, free SIZE", text)
     return re.sub(r"file://\S*", "URL", text)
 
