@@ -78,6 +78,11 @@ void ls_man_tui(void) {
     ls_mdoc_text("If set and not empty, no colours. What they say is said by text as well.");
     fputs(".It Ev TERM\n", stdout);
     ls_mdoc_text("The terminal's type. One that cannot move its cursor is refused.");
+    fputs(".It Ev COLORFGBG\n", stdout);
+    ls_mdoc_text("Where a terminal sets it: its colours, by which a theme is chosen.");
+    fputs(".It Ev XDG_STATE_HOME\n", stdout);
+    ls_mdoc_text("The folder of litestream-tui/state, which keeps view, order and theme for the "
+                 "next time; by default ~/.local/state.");
     fputs(".El\n.Sh EXIT STATUS\n", stdout);
     ls_mdoc_text("0, and 1 after an error, which is told on standard error with a hint.");
     fputs(".Sh EXAMPLES\n", stdout);

@@ -11,7 +11,12 @@
 view *app_view(app *a) { return a->top[a->tab]; }
 
 void view_push(app *a, view *v) {
+    const tui_state *state = &a->state;
     v->app = a;
+    if (state->order[v->ops->id].column <= v->ops->columns) {
+        v->list.order = state->order[v->ops->id].column;
+        v->list.reverse = state->order[v->ops->id].reverse;
+    }
     v->below = a->top[a->tab];
     a->top[a->tab] = v;
     if (v->ops->snapshot != NULL && a->snap != NULL) {
@@ -221,6 +226,8 @@ static void next_tab(app *a, int step) {
 static void set_order(view *v, int order, bool reverse) {
     const list_rows *rows = v->ops->rows(v);
     (void)!list_set_order(&v->list, order, reverse, rows, &v->app->err);
+    v->app->state.order[v->ops->id].column = order;
+    v->app->state.order[v->ops->id].reverse = reverse;
 }
 
 /* What moves through a list. */
@@ -266,8 +273,21 @@ static void cancel(app *a) {
     }
 }
 
+static void next_theme(app *a) {
+    a->theme = (a->theme + 1) % THEME_COUNT;
+    a->state.theme = a->theme;
+    if (a->set_theme != NULL) {
+        a->set_theme(a->theme);
+    }
+    a->redraw = true;
+    app_say(a, "theme: %s, %s", theme_table[a->theme].name, theme_table[a->theme].about);
+}
+
 static void common(app *a, request r) {
     switch (r) {
+    case REQ_THEME:
+        next_theme(a);
+        break;
     case REQ_NEXT_TAB:
     case REQ_PREV_TAB:
         next_tab(a, r == REQ_NEXT_TAB ? 1 : -1);
@@ -372,11 +392,30 @@ void app_wheel(app *a, int direction) {
     }
 }
 
+/* Tabs, and keys of the last line. */
+static bool click_hit(app *a, int row, int col) {
+    for (size_t i = 0; i < a->n_hits; i++) {
+        const hit *h = &a->hits[i];
+        if (row == h->row && col >= h->col && col < h->col + h->width) {
+            app_request(a, h->request);
+            return true;
+        }
+    }
+    return false;
+}
+
 void app_click(app *a, int row, int col, bool twice) {
     view *v = app_view(a);
+    if (a->prompt.open) {
+        return;
+    }
+    ls_err_clear(&a->err);
+    a->said[0] = '\0';
+    if (click_hit(a, row, col) || (v->ops->click != NULL && v->ops->click(v, row, col))) {
+        return;
+    }
     size_t at = v->list.top + (size_t)(row > v->list_row ? row - v->list_row : 0);
-    (void)col;
-    if (a->prompt.open || v->list_row == 0 || row < v->list_row || at >= v->list.n ||
+    if (v->list_row == 0 || row < v->list_row || at >= v->list.n ||
         at >= v->list.top + v->list.height) {
         return;
     }

@@ -31,16 +31,23 @@ static int draw_way(canvas *c, const view *v, int col) {
            canvas_putf(c, 0, col, c->cols - col, TITLE, "%s%s", col > 1 ? " › " : "", title_of(v));
 }
 
-static int draw_tabs(const app *a, canvas *c) {
+static void add_hit(app *a, int row, int col, int width, request r) {
+    if (a->n_hits < HITS_MAX) {
+        a->hits[a->n_hits++] = (hit){.row = row, .col = col, .width = width, .request = r};
+    }
+}
+
+static int draw_tabs(app *a, canvas *c) {
     int col = 1;
     for (int tab = 0; tab < TABS; tab++) {
         if (!a->replica && tab != VIEW_FILES) {
             continue;
         }
         const char *mark = tab == a->tab ? "▸" : " ";
-        col += canvas_putf(c, 0, col, c->cols - col, tab == a->tab ? TITLE : DIM, "%s%s", mark,
-                           view_table[tab].title);
-        col += 1;
+        int width = canvas_putf(c, 0, col, c->cols - col, tab == a->tab ? TITLE : DIM, "%s%s", mark,
+                                view_table[tab].title);
+        add_hit(a, 0, col, width, (request)((int)REQ_TAB_LEVELS + tab));
+        col += width + 1;
     }
     return col;
 }
@@ -85,6 +92,7 @@ static void draw_keys(app *a, view_id id, canvas *c) {
             int need = columns_of(request_table[always[i]].line);
             end -= need + 2;
             canvas_put(c, row, end + 1, need, KEYS, request_table[always[i]].line);
+            add_hit(a, row, end + 1, need, always[i]);
         }
     }
     bool busy = app_busy(a);
@@ -94,7 +102,9 @@ static void draw_keys(app *a, view_id id, canvas *c) {
             r == REQ_HELP || (r == REQ_CANCEL && !busy)) {
             continue;
         }
-        col += canvas_put(c, row, col, need, is_off(a, r) ? DIM : KEYS, request_table[r].line) + 2;
+        canvas_put(c, row, col, need, is_off(a, r) ? DIM : KEYS, request_table[r].line);
+        add_hit(a, row, col, need, r);
+        col += need + 2;
     }
 }
 
@@ -177,6 +187,7 @@ ls_code app_draw(app *a, canvas *c, int rows, int cols, ls_err *err) {
     a->rows = c->rows;
     a->cols = c->cols;
     a->spin++;
+    a->n_hits = 0;
     if (c->rows < MIN_ROWS || c->cols < MIN_COLS) {
         canvas_putf(c, 0, 0, c->cols, ALERT, "needs %dx%d, has %dx%d", MIN_COLS, MIN_ROWS, c->cols,
                     c->rows);

@@ -117,11 +117,60 @@ static ls_code print_once(app *a, const tui_args *args, ls_err *err) {
     if (rc == LS_OK) {
         rc = press_all(a, &c, rows, cols, args->keys != NULL ? args->keys : "", err);
     }
-    if (rc == LS_OK && !a->quit) {
+    if (rc == LS_OK && !a->quit && args->colour) {
+        theme_print(&c, a->theme, stdout);
+    } else if (rc == LS_OK && !a->quit) {
         canvas_print(&c, stdout);
     }
     canvas_done(&c);
     return rc;
+}
+
+/* ---- what is kept ---- */
+
+/* What was used last is taken up; that the file is damaged is said on the first screen. */
+static void take_state(app *a) {
+    char *path = state_path();
+    if (path != NULL) {
+        (void)!state_read(path, &a->state, &a->err);
+    }
+    free(path);
+}
+
+/* By the rank of who says so: option, NO_COLOR, last time, terminal. */
+static ls_code take_theme(app *a, const tui_args *args, ls_err *err) {
+    a->theme = theme_of_environment();
+    if (a->theme != THEME_MONO && a->state.theme < THEME_COUNT) {
+        a->theme = a->state.theme;
+    }
+    if (args->theme == NULL) {
+        return LS_OK;
+    }
+    a->theme = theme_of_name(args->theme);
+    if (a->theme < THEME_COUNT) {
+        return LS_OK;
+    }
+    (void)ls_fail(err, LS_EINVALID, "no theme %s", args->theme);
+    return ls_hint(err, "dark, light or mono");
+}
+
+/* Not being able to is told, and no reason to fail. */
+static void keep_state(app *a) {
+    ls_err err = LS_ERR_INIT;
+    char *path = a->readonly ? NULL : state_path();
+    a->state.view = a->tab < TABS ? (view_id)a->tab : VIEW_COUNT;
+    if (path != NULL && state_write(path, &a->state, &err) != LS_OK) {
+        ls_report(&err, stderr);
+    }
+    free(path);
+}
+
+static void open_last_tab(app *a) {
+    ls_err before = a->err;
+    if (a->replica && a->state.view < TABS) {
+        app_open_tab(a, (int)a->state.view);
+    }
+    a->err = before;
 }
 
 /* ---- the terminal ---- */
@@ -175,13 +224,19 @@ static ls_code turn(app *a, canvas *c, ls_err *err) {
 
 static ls_code loop(app *a, const tui_args *args, ls_err *err) {
     canvas c = {.ascii = args->ascii || term_is_ascii()};
+    term_theme(a->theme);
     ls_code rc = term_init(err);
     a->copy = term_copy;
+    a->set_theme = term_theme;
+    open_last_tab(a);
     while (rc == LS_OK && !a->quit) {
         rc = turn(a, &c, err);
     }
     term_done();
     canvas_done(&c);
+    if (a->quit || rc == LS_ECANCELED) {
+        keep_state(a);
+    }
     if (rc == LS_ECANCELED) {
         ls_err_clear(err);
         return LS_OK;
@@ -197,8 +252,16 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
         rc = ls_hint(err, "give a replica or LTX files: litestream-tui /backups/db");
     }
     ls_config config;
-    app a = {.readonly = args->readonly, .config = args->config != NULL ? &config : NULL};
+    app a = {.readonly = args->readonly,
+             .config = args->config != NULL ? &config : NULL,
+             .state = state_new()};
     ls_config_init(&config);
+    if (args->once == NULL) {
+        take_state(&a);
+    }
+    if (rc == LS_OK) {
+        rc = take_theme(&a, args, err);
+    }
     if (rc == LS_OK && args->config != NULL) {
         rc = ls_config_load(args->config, true, &config, err);
     }

@@ -283,6 +283,7 @@ static void draw_body(page_view *v, canvas *c) {
     int height = c->rows - 2 - HEAD_ROWS - 1;
     uint32_t from, to;
     list_resize(&v->base.list, (size_t)height);
+    v->base.list_row = HEAD_ROWS + 1;
     lit_bytes(v, &from, &to);
     scroll_bytes(v, (size_t)height, from);
     canvas_putf(c, HEAD_ROWS, 0, c->cols, DIM, " BYTES%s                          │ TEXT    │%s",

@@ -123,7 +123,8 @@ typedef enum view_id {
     X(REQ_SUSPEND, "suspend", "ctrl-z", "", IN_ALL, false, "back to the shell; fg returns")        \
     X(REQ_QUIT, "quit", "Q ctrl-c", "", IN_ALL, false, "quit at once")                             \
     X(REQ_COPY_PATH, "copy-path", "Y", "Y copy path", IN(RESTORE), false,                          \
-      "copy the path of the file that is restored to")
+      "copy the path of the file that is restored to")                                             \
+    X(REQ_THEME, "theme", "T", "", IN_ALL, false, "the next theme: dark, light, mono")
 
 typedef enum request {
 #define X(id, name, keys, line, in, changes, help) id,

@@ -21,6 +21,7 @@
 #define DOUBLE_CLICK_NS (400 * 1000000LL)
 
 static bool active;
+static theme_id theme = THEME_MONO;
 static volatile sig_atomic_t told_to_end;
 
 /* endwin() is not safe in a handler, but the alternative is a terminal without echo. */
@@ -35,23 +36,22 @@ static void on_end(int signum) {
     told_to_end = 1;
 }
 
-static bool colours_wanted(void) {
-    const char *no = getenv("NO_COLOR");
-    return has_colors() && (no == NULL || *no == '\0');
-}
-
+/* A pair for each meaning, its number; 0 is the terminal's own. */
 static void init_colours(void) {
-    static const short colours[MEANINGS] = {
-        [ALERT] = COLOR_RED, [GOOD] = COLOR_GREEN, [BRIGHT] = COLOR_CYAN, [CHANGED] = COLOR_YELLOW};
-    if (!colours_wanted()) {
+    if (!has_colors()) {
         return;
     }
     (void)start_color();
     (void)use_default_colors();
-    for (short m = 0; m < MEANINGS; m++) {
-        if (colours[m] != 0) {
-            (void)init_pair(m, colours[m], -1);
-        }
+    for (short m = 1; m < MEANINGS; m++) {
+        (void)init_pair(m, theme_colour(theme_style_of(theme, (meaning)m), COLORS), -1);
+    }
+}
+
+void term_theme(theme_id wanted) {
+    theme = wanted;
+    if (active) {
+        init_colours();
     }
 }
 
@@ -123,16 +123,20 @@ bool term_is_ascii(void) {
 
 void term_size(int *rows, int *cols) { getmaxyx(stdscr, *rows, *cols); }
 
+/* Grey where there is grey; dim is for terminals that have none. */
 static attr_t attributes(meaning how) {
-    static const attr_t plain[MEANINGS] = {
-        [TITLE] = A_BOLD, [KEYS] = A_BOLD,   [SELECTED] = A_REVERSE, [DIM] = A_DIM,
-        [ALERT] = A_BOLD, [BRIGHT] = A_BOLD, [CHANGED] = A_UNDERLINE};
-    return plain[how];
+    const theme_style *s = theme_style_of(theme, how);
+    bool grey = has_colors() && theme_colour(s, COLORS) >= 0;
+    attr_t a = A_NORMAL;
+    a |= (s->attrs & STYLE_BOLD) != 0 ? A_BOLD : 0;
+    a |= (s->attrs & STYLE_DIM) != 0 && !grey ? A_DIM : 0;
+    a |= (s->attrs & STYLE_REVERSE) != 0 ? A_REVERSE : 0;
+    a |= (s->attrs & STYLE_UNDERLINE) != 0 ? A_UNDERLINE : 0;
+    return a;
 }
 
 static short pair_of(meaning how) {
-    bool has = how == ALERT || how == GOOD || how == BRIGHT || how == CHANGED;
-    return has && colours_wanted() ? (short)how : 0;
+    return has_colors() && theme_colour(theme_style_of(theme, how), COLORS) >= 0 ? (short)how : 0;
 }
 
 void term_show(const canvas *c, bool all) {
@@ -140,6 +144,12 @@ void term_show(const canvas *c, bool all) {
         (void)clearok(stdscr, TRUE);
     }
     (void)erase();
+    attr_t attrs[MEANINGS];
+    short pairs[MEANINGS];
+    for (int m = 0; m < MEANINGS; m++) {
+        attrs[m] = attributes((meaning)m);
+        pairs[m] = pair_of((meaning)m);
+    }
     for (int row = 0; row < c->rows; row++) {
         for (int col = 0; col < c->cols; col++) {
             const screen_cell *at = &c->cells[(size_t)row * (size_t)c->cols + (size_t)col];
@@ -148,7 +158,7 @@ void term_show(const canvas *c, bool all) {
             }
             wchar_t text[2] = {at->ch, 0};
             cchar_t ch;
-            (void)setcchar(&ch, text, attributes(at->how), pair_of(at->how), NULL);
+            (void)setcchar(&ch, text, attrs[at->how], pairs[at->how], NULL);
             (void)mvadd_wch(row, col, &ch);
         }
     }

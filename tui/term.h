@@ -2,7 +2,7 @@
 #ifndef LS_TUI_TERM_H
 #define LS_TUI_TERM_H
 
-#include "tui/canvas.h"
+#include "tui/theme.h"
 
 /* Takes the terminal; it is given back by term_done() and on a fatal signal. LS_EUNSUPPORTED where
  * there is none, or none with a cursor that moves. */
@@ -11,6 +11,9 @@ void term_done(void);
 
 /* Can it show more than ASCII? By the locale, and what is known of the terminal. */
 bool term_is_ascii(void);
+
+/* Colours and attributes from now on. */
+void term_theme(theme_id theme);
 
 void term_size(int *rows, int *cols);
 void term_show(const canvas *c, bool all); /* all: not only what changed */

@@ -37,6 +37,16 @@ static const ls_option options[] = {
      .field = offsetof(tui_args, config),
      .arg = "PATH",
      .help = "A configuration: how often each level gets a file, and how long it is kept."},
+    {.name = "theme",
+     .type = LS_OPT_STRING,
+     .field = offsetof(tui_args, theme),
+     .arg = "NAME",
+     .help = "dark, light or mono. Else mono where NO_COLOR is set, else the one that was used "
+             "last, else by COLORFGBG. Colours are taken from 8, 16 or 256, as the terminal has."},
+    {.name = "color",
+     .type = LS_OPT_BOOL,
+     .field = offsetof(tui_args, colour),
+     .help = "Print the screen of -once with its colours, as sequences for a terminal."},
     {.name = NULL}};
 
 static const char *const usage[] = {"[arguments] PATH", "[arguments] REPLICA_URL", NULL};

@@ -5,8 +5,8 @@
 #include "cmd/options.h"
 
 typedef struct tui_args {
-    const char *once, *size, *keys, *config;
-    bool ascii, readonly;
+    const char *once, *size, *keys, *config, *theme;
+    bool ascii, readonly, colour;
 } tui_args;
 
 extern const ls_command tui_command;

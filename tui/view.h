@@ -11,6 +11,7 @@
 #include "tui/job.h"
 #include "tui/list.h"
 #include "tui/request.h"
+#include "tui/state.h"
 #include "tui/tables.h"
 #include "tui/words.h"
 
@@ -27,6 +28,8 @@ typedef struct view_ops {
     void (*draw)(view *v, canvas *c);
     /* Does what the loop cannot: true if the request was taken. NULL: nothing. */
     bool (*request)(view *v, request r);
+    /* A click outside of the list; true if it was taken. NULL: nothing. */
+    bool (*click)(view *v, int row, int col);
     /* There is another snapshot (or, at first, one at all). NULL: it does not matter. */
     void (*snapshot)(view *v);
     /* It is on the screen: begins to read what it needs there. NULL: nothing. */
@@ -70,17 +73,27 @@ typedef struct prompt {
     char stem[PROMPT_MAX];        /* what was typed before the first tab */
 } prompt;
 
+/* A place on the screen that is a request: a tab, a key of the line of keys. */
+typedef struct hit {
+    int row, col, width;
+    request request;
+} hit;
+#define HITS_MAX 64
+
 struct app {
     const char *name;        /* what it was pointed at */
     char *url;               /* the same as command lines take it; owned */
     bool replica;            /* can be restored from */
     bool readonly;           /* requests that change something are refused */
     const ls_config *config; /* NULL: none */
-    bool fixed_clock;        /* for -once: ages are those of the moment of reading */
-    snapshot *snap;          /* NULL until the first reading ended */
-    job *reading;            /* of the listing */
-    ls_err read_err;         /* of the last reading; what is shown is older then */
-    view *top[TABS];         /* the stack of each tab */
+    tui_state state;         /* what is kept for the next time */
+    theme_id theme;
+    void (*set_theme)(theme_id theme); /* shows with another one. NULL: nothing is shown */
+    bool fixed_clock;                  /* for -once: ages are those of the moment of reading */
+    snapshot *snap;                    /* NULL until the first reading ended */
+    job *reading;                      /* of the listing */
+    ls_err read_err;                   /* of the last reading; what is shown is older then */
+    view *top[TABS];                   /* the stack of each tab */
     int tab;
     ls_err err;     /* shown on the last line until the next key */
     char said[256]; /* the same, good news */
@@ -88,7 +101,9 @@ struct app {
     int wake[2];   /* jobs write, the loop reads */
     unsigned spin; /* counts what was drawn while something ran */
     bool quit, redraw, suspend;
-    int rows, cols;                 /* of the last screen */
+    int rows, cols;     /* of the last screen */
+    hit hits[HITS_MAX]; /* what can be clicked on it */
+    size_t n_hits;
     void (*copy)(const char *text); /* to the clipboard. NULL: there is none */
 };
 

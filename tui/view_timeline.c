@@ -142,6 +142,7 @@ static void move_to(timeline_view *t, size_t point) {
 static void snapshot_came(view *v) {
     timeline_view *t = (timeline_view *)v;
     bool first = t->snap == NULL;
+    t->by_time = first ? v->app->state.by_time : t->by_time;
     ls_txid was = first || t->snap->n_points == 0 ? 0 : t->snap->points[t->point].txid;
     snapshot_unref(t->snap);
     t->snap = snapshot_ref(v->app->snap);
@@ -425,6 +426,7 @@ static bool take(view *v, request r) {
         return true;
     case REQ_AXIS:
         t->by_time = !t->by_time;
+        v->app->state.by_time = t->by_time;
         make_axis(t);
         return true;
     case REQ_GOTO:
@@ -442,6 +444,24 @@ static bool take(view *v, request r) {
     default:
         return move(t, r);
     }
+}
+
+/* The restore point that is nearest to the column. */
+static bool click(view *v, int row, int col) {
+    timeline_view *t = (timeline_view *)v;
+    int width = v->app->cols - LANE - 1;
+    if (t->snap == NULL || t->snap->n_points == 0 || row < 1 || row >= v->app->rows - 6 ||
+        col < LANE || col >= LANE + width) {
+        return false;
+    }
+    double value = axis_value(&t->axis, col - LANE, width);
+    size_t at = point_at(t, value);
+    if (at > 0 &&
+        value - value_of(t, &t->snap->points[at - 1]) < value_of(t, &t->snap->points[at]) - value) {
+        at--;
+    }
+    move_to(t, at);
+    return true;
 }
 
 static bool copied(view *v, char *buf, size_t size) {
@@ -465,6 +485,7 @@ static const view_ops ops = {.id = VIEW_TIMELINE,
                              .request = take,
                              .snapshot = snapshot_came,
                              .shown = shown,
+                             .click = click,
                              .job = job_of,
                              .job_ended = job_ended,
                              .copied = copied,

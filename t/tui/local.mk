@@ -1,6 +1,10 @@
 # Tests of the inspector.
-UNIT_TESTS += t/tui/test_list t/tui/test_job
-check_PROGRAMS += t/tui/test_list t/tui/test_job
+UNIT_TESTS += t/tui/test_list t/tui/test_job t/tui/test_state
+check_PROGRAMS += t/tui/test_list t/tui/test_job t/tui/test_state
+t_tui_test_state_SOURCES = t/tui/test_state.c tui/state.c tui/theme.c tui/request.c tui/canvas.c
+t_tui_test_state_LDADD = $(LS_TEST_LIBS)
+t_tui_test_state_LDFLAGS = $(AM_LDFLAGS) -static
+t_tui_test_state_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 t_tui_test_list_SOURCES = t/tui/test_list.c tui/list.c tui/canvas.c tui/request.c
 t_tui_test_list_LDADD = $(LS_TEST_LIBS)
 t_tui_test_list_LDFLAGS = $(AM_LDFLAGS) -static

@@ -138,6 +138,7 @@ def normal(text, source):
         text = re.sub(r"checksum [0-9a-f]*", "checksum SUM", text)
     text = re.sub(r"(?m)^   \$ litestream(.*\n)((?:   \S.*\n)*)",
                   "   $ litestream ... URL\n", text)
+    text = re.sub(r"\033\[([0-9;]*)m", r"⟨\1⟩", text)
     text = re.sub(r", next in \d+ \w+", ", next in TIME", text)
     text = re.sub(r"needs (\S+ \S+), free [0-9.]+ .?B", r"needs \1, free SIZE", text)
     return re.sub(r"file://\S*", "URL", text)
@@ -152,6 +153,7 @@ def check_screen(name):
     if not tap.equal(got, want, "screen " + name):
         print("\n".join("# " + line for line in got.splitlines()))
     cols, rows = [int(n) for n in size.split("x")]
+    raw = re.sub(r"\033\[[0-9;]*m", "", raw)
     fits = all(len(line) <= cols for line in raw.splitlines()) and raw.count("\n") == rows
     ascii_only = "-ascii" not in options or raw.isascii()
     if not fits or not ascii_only:
