@@ -77,10 +77,17 @@ static void drop_reading(void *arg) {
     free(arg);
 }
 
+void app_refresh_old(app *a) {
+    if (a->refresh_ms > 0 && ls_wall_ms(&ls_clock_system) - a->asked_ms >= a->refresh_ms) {
+        app_refresh(a);
+    }
+}
+
 void app_refresh(app *a) {
     if (a->reading != NULL) {
         return;
     }
+    a->asked_ms = ls_wall_ms(&ls_clock_system);
     reading *r = calloc(1, sizeof(*r));
     if (r == NULL) {
         (void)ls_fail(&a->err, LS_ENOMEM, "read %s", a->name);

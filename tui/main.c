@@ -1,4 +1,5 @@
 /* litestream-tui: options, then either one screen as text or the loop of key, request, draw. */
+#include "tui/demo.h"
 #include "tui/term.h"
 #include "tui/tui.h"
 #include "tui/view.h"
@@ -155,9 +156,9 @@ static ls_code take_theme(app *a, const tui_args *args, ls_err *err) {
 }
 
 /* Not being able to is told, and no reason to fail. */
-static void keep_state(app *a) {
+static void keep_state(app *a, const tui_args *args) {
     ls_err err = LS_ERR_INIT;
-    char *path = a->readonly ? NULL : state_path();
+    char *path = a->readonly || args->demo ? NULL : state_path();
     a->state.view = a->tab < TABS ? (view_id)a->tab : VIEW_COUNT;
     if (path != NULL && state_write(path, &a->state, &err) != LS_OK) {
         ls_report(&err, stderr);
@@ -179,6 +180,10 @@ static void open_last_tab(app *a) {
 static int timeout_of(app *a) {
     if (app_busy(a)) {
         return SPIN_MS;
+    }
+    int64_t since = ls_wall_ms(&ls_clock_system) - a->asked_ms;
+    if (a->refresh_ms > 0 && since + 1000 > a->refresh_ms) {
+        return since < a->refresh_ms ? (int)(a->refresh_ms - since) : 0;
     }
     int64_t age = a->snap != NULL ? ls_wall_ms(&ls_clock_system) - a->snap->taken_ms : 0;
     return a->snap == NULL ? -1 : age < 60000 ? 1000 : 60000;
@@ -213,6 +218,7 @@ static ls_code turn(app *a, canvas *c, ls_err *err) {
     if (rc == LS_OK) {
         take_input(a);
         app_poll(a);
+        app_refresh_old(a);
     }
     if (a->suspend) {
         a->suspend = false;
@@ -235,7 +241,7 @@ static ls_code loop(app *a, const tui_args *args, ls_err *err) {
     term_done();
     canvas_done(&c);
     if (a->quit || rc == LS_ECANCELED) {
-        keep_state(a);
+        keep_state(a, args);
     }
     if (rc == LS_ECANCELED) {
         ls_err_clear(err);
@@ -244,29 +250,24 @@ static ls_code loop(app *a, const tui_args *args, ls_err *err) {
     return rc;
 }
 
-static ls_code run(const ls_invocation *in, ls_err *err) {
-    const tui_args *args = in->args;
-    ls_code rc = ls_positionals_max(in, 1, err);
-    if (rc == LS_OK && in->n_pos == 0) {
-        (void)ls_fail(err, LS_EINVALID, "path or replica URL required");
-        rc = ls_hint(err, "give a replica or LTX files: litestream-tui /backups/db");
-    }
+/* The place, the configuration if there is one, and the screen. */
+static ls_code show(const tui_args *args, const char *place, ls_err *err) {
     ls_config config;
     app a = {.readonly = args->readonly,
+             .refresh_ms = args->refresh / LS_MS,
              .config = args->config != NULL ? &config : NULL,
              .state = state_new()};
+    ls_code rc = LS_OK;
     ls_config_init(&config);
-    if (args->once == NULL) {
+    if (args->once == NULL && !args->demo) {
         take_state(&a);
     }
-    if (rc == LS_OK) {
-        rc = take_theme(&a, args, err);
-    }
+    rc = take_theme(&a, args, err);
     if (rc == LS_OK && args->config != NULL) {
         rc = ls_config_load(args->config, true, &config, err);
     }
     if (rc == LS_OK) {
-        rc = app_init(&a, in->pos[0], err);
+        rc = app_init(&a, place, err);
     }
     if (rc == LS_OK) {
         rc = args->once != NULL ? print_once(&a, args, err) : loop(&a, args, err);
@@ -274,6 +275,33 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
     app_done(&a);
     ls_config_done(&config);
     return rc;
+}
+
+#define DEMO_REFRESH (2 * LS_SEC)
+
+static ls_code show_demo(const tui_args *args, ls_err *err) {
+    tui_args live = *args;
+    demo *d = NULL;
+    live.refresh = args->refresh > 0 ? args->refresh : DEMO_REFRESH;
+    ls_code rc = demo_start(&d, err);
+    if (rc == LS_OK) {
+        rc = show(&live, demo_replica(d), err);
+    }
+    demo_stop(d);
+    return rc;
+}
+
+static ls_code run(const ls_invocation *in, ls_err *err) {
+    const tui_args *args = in->args;
+    ls_code rc = ls_positionals_max(in, args->demo ? 0 : 1, err);
+    if (rc == LS_OK && args->demo) {
+        return show_demo(args, err);
+    }
+    if (rc == LS_OK && in->n_pos == 0) {
+        (void)ls_fail(err, LS_EINVALID, "path or replica URL required");
+        rc = ls_hint(err, "give a replica or LTX files: litestream-tui /backups/db");
+    }
+    return rc == LS_OK ? show(args, in->pos[0], err) : rc;
 }
 
 int main(int argc, char **argv) {

@@ -47,9 +47,21 @@ static const ls_option options[] = {
      .type = LS_OPT_BOOL,
      .field = offsetof(tui_args, colour),
      .help = "Print the screen of -once with its colours, as sequences for a terminal."},
+    {.name = "refresh",
+     .type = LS_OPT_DURATION,
+     .field = offsetof(tui_args, refresh),
+     .arg = "DURATION",
+     .help = "Read the listing again as often; each time costs a request for each level. Without "
+             "it, R does."},
+    {.name = "demo",
+     .type = LS_OPT_BOOL,
+     .field = offsetof(tui_args, demo),
+     .help = "Look at a live database that is made for it, in a temporary folder that is removed "
+             "at the end. Nothing else is touched."},
     {.name = NULL}};
 
-static const char *const usage[] = {"[arguments] PATH", "[arguments] REPLICA_URL", NULL};
+static const char *const usage[] = {"[arguments] PATH", "[arguments] REPLICA_URL",
+                                    "-demo [arguments]", NULL};
 
 static const char *const examples[] = {
     "litestream-tui /backups/app", "litestream-tui -once timeline -size 120x24 file:///backups/app",

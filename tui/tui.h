@@ -6,7 +6,8 @@
 
 typedef struct tui_args {
     const char *once, *size, *keys, *config, *theme;
-    bool ascii, readonly, colour;
+    bool ascii, readonly, colour, demo;
+    int64_t refresh; /* ns; 0: not by itself */
 } tui_args;
 
 extern const ls_command tui_command;

@@ -89,6 +89,8 @@ struct app {
     tui_state state;         /* what is kept for the next time */
     theme_id theme;
     void (*set_theme)(theme_id theme); /* shows with another one. NULL: nothing is shown */
+    int64_t refresh_ms;                /* how old a listing may become; 0: until it is asked for */
+    int64_t asked_ms;                  /* when the last one was begun */
     bool fixed_clock;                  /* for -once: ages are those of the moment of reading */
     snapshot *snap;                    /* NULL until the first reading ended */
     job *reading;                      /* of the listing */
@@ -127,6 +129,8 @@ bool app_busy(app *a);
 void app_open_tab(app *a, int tab);
 view *app_view(app *a); /* the one on the screen */
 void app_refresh(app *a);
+/* The same if what is shown has become too old. */
+void app_refresh_old(app *a);
 
 /* Opens the source of the replica or files that are shown. source_done also after a failure. */
 LS_MUST ls_code app_source(app *a, source *s, ls_err *err);

@@ -9,6 +9,7 @@
 typedef struct files_view {
     view base;
     list_rows rows;
+    ls_ltx_info selected; /* as it was drawn last: another listing has other row numbers */
 } files_view;
 
 enum { BY_LEVEL = 1, BY_FIRST, BY_LAST, BY_SIZE, BY_TIME, COLUMNS = BY_TIME };
@@ -95,6 +96,9 @@ static void draw(view *v, canvas *c) {
                    "There is no LTX file here. A replica holds them in ltx/0 to ltx/9.");
     }
     view_draw_list(v, c, 2, 1, draw_row);
+    if (v->list.n > 0) {
+        ((files_view *)v)->selected = v->app->snap->files[list_row(&v->list, v->list.cursor)];
+    }
     draw_strip(v, c);
 }
 
@@ -110,7 +114,13 @@ static bool take(view *v, request r) {
 
 static void snapshot_came(view *v) {
     const files_view *f = (const files_view *)v;
-    (void)!list_rows_changed(&v->list, v->app->snap->n, &f->rows, &v->app->err);
+    const snapshot *s = v->app->snap;
+    (void)!list_rows_changed(&v->list, s->n, &f->rows, &v->app->err);
+    size_t at =
+        s->paths == NULL && f->selected.max_txid != 0 ? snapshot_find(s, &f->selected) : s->n;
+    if (at < s->n) {
+        (void)list_select(&v->list, at);
+    }
 }
 
 static const list_rows *rows(view *v) { return &((files_view *)v)->rows; }

@@ -143,7 +143,8 @@ static void snapshot_came(view *v) {
     timeline_view *t = (timeline_view *)v;
     bool first = t->snap == NULL;
     t->by_time = first ? v->app->state.by_time : t->by_time;
-    ls_txid was = first || t->snap->n_points == 0 ? 0 : t->snap->points[t->point].txid;
+    bool newest = first || t->point + 1 >= t->snap->n_points; /* and so it stays */
+    ls_txid was = newest || t->snap->n_points == 0 ? 0 : t->snap->points[t->point].txid;
     snapshot_unref(t->snap);
     t->snap = snapshot_ref(v->app->snap);
     make_axis(t);

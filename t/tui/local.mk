@@ -25,7 +25,7 @@ t_tui_page_owners_SOURCES = t/tui/page_owners.c $(LS_TUI) $(LS_CMD_COMMON)
 t_tui_page_owners_LDADD = $(LS_LIBS)
 t_tui_page_owners_LDFLAGS = $(AM_LDFLAGS) -static
 
-TAP_TESTS += t/tui/btree.t t/tui/screens.t t/tui/story.t t/tui/tables.t t/tui/terminal.t \
-	t/tui/tour.t
-EXTRA_DIST += t/tui/btree.t t/tui/screens.t t/tui/randomdb.py t/tui/screens t/tui/story.t \
-	t/tui/tables.t t/tui/terminal.t t/tui/tour.t
+TAP_TESTS += t/tui/btree.t t/tui/demo.t t/tui/screens.t t/tui/story.t t/tui/tables.t \
+	t/tui/terminal.t t/tui/tour.t
+EXTRA_DIST += t/tui/btree.t t/tui/demo.t t/tui/screens.t t/tui/randomdb.py t/tui/screens \
+	t/tui/story.t t/tui/tables.t t/tui/terminal.t t/tui/tmux.py t/tui/tour.t

@@ -4,86 +4,45 @@ Also terminals without colours, of few characters, and without a cursor that mov
 
 import os
 import shutil
-import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap
-
-if not shutil.which("tmux"):
-    tap.skip_all("no tmux")
+from tmux import Terminal
 
 work = tap.scratch()
-socket = os.path.join(work, "tmux")
 shop = os.path.join(work, "shop")
 shutil.copytree(tap.vector("replica-a/replica"), shop)
 tui = os.path.join(tap.BUILD, "litestream-tui")
-env = dict(os.environ, TERM="xterm-256color", PS1="$ ", LC_ALL="C.UTF-8",
-           XDG_STATE_HOME=os.path.join(work, "state"))
-env.pop("NO_COLOR", None)
-env.pop("TMUX", None)
-
-
-def tmux(*args):
-    r = subprocess.run(["tmux", "-f", "/dev/null", "-S", socket, *args], env=env,
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
-    return r.stdout.decode(errors="replace")
-
-
-def screen():
-    time.sleep(0.03)  # tmux is asked a few times a second, not as often as one can
-    return tmux("capture-pane", "-p", "-t", "t")
-
-
-def keys(*names):
-    tmux("send-keys", "-t", "t", *names)
-
-
-def see(text, name, absent=False):
-    """Until the text is on the screen, or no longer."""
-    good = tap.wait_for(lambda: (text in "\n" + screen()) != absent, 20)
-    return tap.ok(good, name, screen())
-
-
-def mouse(row, col):
-    """Press and release of the first button."""
-    at = chr(33 + col) + chr(33 + row)
-    tmux("send-keys", "-t", "t", "-l", "\033[M " + at + "\033[M#" + at)
-
-
-def type_line(text):
-    tmux("send-keys", "-t", "t", "-l", text)
-    keys("Enter")
-
-
-tmux("new-session", "-d", "-s", "t", "-x", "80", "-y", "24", "sh")
+term = Terminal(work)
+screen, keys, see, type_line, mouse = term.screen, term.keys, term.see, term.line, term.mouse
 type_line("stty -a | tr ';' '\\n' >before; %s %s" % (tui, shop))
 see("▸Levels", "the first view")
 see("restorable: TXID 1 to 13c", "and what it reads in the background")
 keys("2")
 see("▲", "a key opens the timeline")
-tmux("resize-window", "-t", "t", "-x", "120", "-y", "30")
+term.resize(120, 30)
 see("g go to  y copy", "a larger screen shows more keys")
 tap.ok(tap.wait_for(lambda: "q back" in screen().split("\n")[29], 20),
        "and the line of keys moves down", screen())
-tmux("resize-window", "-t", "t", "-x", "50", "-y", "12")
+term.resize(50, 12)
 see("needs 60x16, has 50x12", "a screen that is too small says so")
-tmux("resize-window", "-t", "t", "-x", "80", "-y", "24")
+term.resize(80, 24)
 see("▸Timeline", "and goes on when it is not")
 keys("3", "/")
-tmux("send-keys", "-t", "t", "-l", "L2")
+term.text("L2")
 see("file 1 of 4 shown", "a filter works while it is typed")
 keys("Escape")
 see("of 334", "escape gives it up")
 keys("Down", "Down")
 see("▸ L0     0000000000000003", "arrow keys")
-tmux("send-keys", "-t", "t", "-l", "\033[M *'\033[M#*'")
+term.text("\033[M *'\033[M#*'")
 see("▸ L0     0000000000000005", "a click selects a row")
-tmux("send-keys", "-t", "t", "-l", "\033[Ma*'")
+term.text("\033[Ma*'")
 see("▸ L0     0000000000000008", "the wheel moves on")
-tmux("send-keys", "-t", "t", "-l", "\033[M *(\033[M#*(\033[M *(\033[M#*(")
+term.text("\033[M *(\033[M#*(\033[M *(\033[M#*(")
 see("Files › L0 6-6", "a double click opens it")
 keys("Escape")
 see("▸ L0     0000000000000006", "escape backs out")
@@ -137,29 +96,25 @@ tap.ok(not os.path.exists(state), "and writes no state")
 
 type_line("clear; %s %s & sleep 0.01; fg" % (tui, shop))
 see("restorable:", "started in the background, brought to the front")
-pid = [p for p in tmux("list-panes", "-t", "t", "-F", "#{pane_pid}").split()][0]
-child = subprocess.run(["pgrep", "-P", pid], stdout=subprocess.PIPE, check=False).stdout.split()
-os.kill(int(child[0]), 15)
+os.kill(term.child(), 15)
 see("restorable:", "SIGTERM ends it", absent=True)
 type_line("clear; stty -a | tr ';' '\\n' >after; cmp before after && echo the same again")
 see("\nthe same again", "and the terminal is as it was")
 
 type_line("clear; %s %s" % (tui, shop))
 see("restorable:", "once more")
-child = subprocess.run(["pgrep", "-P", pid], stdout=subprocess.PIPE, check=False).stdout.split()
-os.kill(int(child[0]), 11)
+os.kill(term.child(), 11)
 see("restorable:", "a crash gives the screen back", absent=True)
 type_line("clear; stty -a | tr ';' '\\n' >after; cmp before after && echo still the same")
 see("\nstill the same", "and the terminal is as it was after a crash")
 
 type_line("clear; NO_COLOR=1 TERM=vt100 %s %s" % (tui, shop))
 see(">Levels", "a vt100 gets ASCII")
-colours = tmux("capture-pane", "-p", "-e", "-t", "t")
+colours = term.tmux("capture-pane", "-p", "-e", "-t", "t")
 tap.ok("\033[3" not in colours.replace("\033[39", ""), "and NO_COLOR no colours", repr(colours))
 keys("Q")
-tap.ok(tap.wait_for(lambda: tmux("display-message", "-p", "-t", "t",
-                                 "#{pane_current_command}").strip() == "sh", 20), "Q quits")
+term.ends("Q quits")
 type_line("clear; TERM=dumb %s %s" % (tui, shop))
 see("cannot move its cursor", "a dumb terminal is told so")
-tmux("kill-server")
+term.close()
 tap.done()
