@@ -121,6 +121,8 @@ static void take_listing(app *a) {
         a->snap = r->snap;
         r->snap = NULL;
         tell_snapshot(a);
+    } else if (a->snap != NULL && rc != LS_ECANCELED) {
+        a->err = a->read_err; /* what is shown stays, and is stale */
     }
     drop_reading(r);
 }

@@ -176,6 +176,12 @@ static void draw_state(const pages_view *v, canvas *c) {
 static void draw_head(const pages_view *v, canvas *c) {
     const ls_ltx_header *h = &v->detail.header;
     char when[32];
+    const ls_err *bad = v->err.code != LS_OK ? &v->err : &v->detail.err;
+    if (h->page_size == 0 && v->job == NULL && bad->code != LS_OK) {
+        int row = 1 + canvas_wrap(c, 1, 1, c->cols - 2, 3, ALERT, bad->msg);
+        canvas_wrap(c, row, 1, c->cols - 2, 1, PLAIN, ls_err_hint(bad));
+        return;
+    }
     canvas_putf(c, 1, 0, c->cols, PLAIN, " TXID %016" PRIx64 "-%016" PRIx64 "   %s", h->min_txid,
                 h->max_txid, ls_time_format(h->timestamp, true, when, sizeof(when)));
     canvas_putf(c, 2, 0, c->cols, PLAIN, " page size %u   commit %u pages   %zu pages here%s",

@@ -25,7 +25,14 @@ t_tui_page_owners_SOURCES = t/tui/page_owners.c $(LS_TUI) $(LS_CMD_COMMON)
 t_tui_page_owners_LDADD = $(LS_LIBS)
 t_tui_page_owners_LDFLAGS = $(AM_LDFLAGS) -static
 
-TAP_TESTS += t/tui/btree.t t/tui/demo.t t/tui/screens.t t/tui/story.t t/tui/tables.t \
-	t/tui/terminal.t t/tui/tour.t
+# Random keys and sizes.
+check_PROGRAMS += t/tui/storm
+t_tui_storm_SOURCES = t/tui/storm.c $(LS_TUI) $(LS_CMD_COMMON)
+t_tui_storm_LDADD = $(LS_LIBS)
+t_tui_storm_LDFLAGS = $(AM_LDFLAGS) -static
+
+TAP_TESTS += t/tui/btree.t t/tui/demo.t t/tui/screens.t t/tui/storm.t t/tui/story.t \
+	t/tui/tables.t t/tui/terminal.t t/tui/terminals.t t/tui/tour.t
 EXTRA_DIST += t/tui/btree.t t/tui/demo.t t/tui/screens.t t/tui/randomdb.py t/tui/screens \
-	t/tui/story.t t/tui/tables.t t/tui/terminal.t t/tui/tmux.py t/tui/tour.t
+	t/tui/storm.t t/tui/story.t t/tui/tables.t t/tui/terminal.t t/tui/terminals.t \
+	t/tui/tmux.py t/tui/tour.t
