@@ -127,6 +127,19 @@ static void take_listing(app *a) {
     drop_reading(r);
 }
 
+/* Filters of long lists go on, a part at a time; the byte has the loop come back at once. */
+static void step_lists(app *a) {
+    bool busy = false;
+    for (int tab = 0; tab < TABS; tab++) {
+        for (view *v = a->top[tab]; v != NULL; v = v->below) {
+            busy = (list_busy(&v->list) && list_step(&v->list, v->ops->rows(v))) || busy;
+        }
+    }
+    if (busy) {
+        (void)!write(a->wake[1], "", 1);
+    }
+}
+
 static void tell_shown(app *a) {
     view *v = app_view(a);
     if (v->ops->shown != NULL && !a->quit) {
@@ -150,13 +163,14 @@ void app_poll(app *a) {
         }
     }
     tell_shown(a);
+    step_lists(a);
 }
 
 bool app_busy(app *a) {
     bool busy = a->reading != NULL;
     for (int tab = 0; tab < TABS; tab++) {
         for (view *v = a->top[tab]; v != NULL; v = v->below) {
-            busy = busy || (v->ops->job != NULL && *v->ops->job(v) != NULL);
+            busy = busy || (v->ops->job != NULL && *v->ops->job(v) != NULL) || list_busy(&v->list);
         }
     }
     return busy;

@@ -49,17 +49,54 @@ bool list_select(list *l, size_t row) {
     return false;
 }
 
-/* Keeps of the rows shown those that the filter lets through. */
-static void narrow(list *l, const list_rows *rows) {
-    bool inverse = l->filter[0] == '!';
-    const char *text = l->filter + (inverse ? 1 : 0);
-    size_t kept = 0;
-    for (size_t i = 0; i < l->n && *text != '\0'; i++) {
-        if (rows->match(rows->arg, l->shown[i], text) != inverse) {
-            l->shown[kept++] = l->shown[i];
+/* ---- order ---- */
+
+typedef struct keyed {
+    uint64_t key;
+    uint32_t row;
+} keyed;
+
+/* By one byte of the keys, keeping the order of equal ones; nothing to do where all are equal. */
+static bool radix_pass(const keyed *from, keyed *to, size_t n, int shift) {
+    size_t place[256] = {0};
+    for (size_t i = 0; i < n; i++) {
+        place[from[i].key >> shift & 255]++;
+    }
+    if (place[from[0].key >> shift & 255] == n) {
+        return false;
+    }
+    for (size_t i = 0, sum = 0; i < 256; i++) {
+        size_t here = place[i];
+        place[i] = sum;
+        sum += here;
+    }
+    for (size_t i = 0; i < n; i++) {
+        to[place[from[i].key >> shift & 255]++] = from[i];
+    }
+    return true;
+}
+
+/* False without memory. */
+static bool arrange_by_key(list *l, const list_rows *rows) {
+    keyed *from = malloc(l->n * sizeof(*from)), *to = malloc(l->n * sizeof(*to));
+    bool good = from != NULL && to != NULL;
+    for (size_t i = 0; good && i < l->n; i++) {
+        uint64_t key = rows->key(rows->arg, l->shown[i], l->order);
+        from[i] = (keyed){.key = l->reverse ? ~key : key, .row = l->shown[i]};
+    }
+    for (int shift = 0; good && l->n > 0 && shift < 64; shift += 8) {
+        if (radix_pass(from, to, l->n, shift)) {
+            keyed *other = from;
+            from = to;
+            to = other;
         }
     }
-    l->n = *text != '\0' ? kept : l->n;
+    for (size_t i = 0; good && i < l->n; i++) {
+        l->shown[i] = from[i].row;
+    }
+    free(from);
+    free(to);
+    return good;
 }
 
 typedef struct ordering {
@@ -70,24 +107,68 @@ typedef struct ordering {
 static int in_order(const void *a, const void *b, void *arg) {
     const ordering *o = arg;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int cmp = o->rows->compare(o->rows->arg, x, y, o->list->order);
-    cmp = o->list->reverse ? -cmp : cmp;
+    int cmp = 0;
+    if (o->list->order != 0) {
+        cmp = o->rows->compare(o->rows->arg, x, y, o->list->order);
+        cmp = o->list->reverse ? -cmp : cmp;
+    }
     return cmp != 0 ? cmp : (x > y) - (x < y);
 }
 
+/* The rows shown are in the order of their numbers before. */
 static void arrange(list *l, const list_rows *rows) {
-    if (l->order != 0) {
-        ordering o = {.list = l, .rows = rows};
-        qsort_r(l->shown, l->n, sizeof(*l->shown), in_order, &o);
+    if (l->order == 0 || (rows->key != NULL && arrange_by_key(l, rows))) {
+        return;
+    }
+    ordering o = {.list = l, .rows = rows};
+    qsort_r(l->shown, l->n, sizeof(*l->shown), in_order, &o);
+}
+
+/* ---- filter ---- */
+
+bool list_busy(const list *l) { return l->at < l->end; }
+
+static void select_wanted(list *l) {
+    if (l->wanted == SIZE_MAX || !list_select(l, l->wanted)) {
+        settle(l);
     }
 }
 
-/* All rows again, then filter and order. */
+/* Keeps of the next rows those that the filter lets through; the last step puts them in order. */
+bool list_step(list *l, const list_rows *rows) {
+    bool inverse = l->filter[0] == '!';
+    const char *text = l->filter + (inverse ? 1 : 0);
+    size_t stop = l->end - l->at > LIST_STEP ? l->at + LIST_STEP : l->end;
+    if (!list_busy(l)) {
+        return false;
+    }
+    for (; l->at < stop; l->at++) {
+        uint32_t row = l->shown[l->at];
+        if (*text == '\0' || rows->match(rows->arg, row, text) != inverse) {
+            l->shown[l->n++] = row;
+        }
+    }
+    if (!list_busy(l)) {
+        arrange(l, rows);
+    }
+    select_wanted(l);
+    if (!list_busy(l)) {
+        l->wanted = SIZE_MAX;
+    }
+    return list_busy(l);
+}
+
+static bool all_rows(const list *l) {
+    return (l->filter[0] == '\0' || strcmp(l->filter, "!") == 0) && l->order == 0;
+}
+
+/* All rows again: filter and order begin anew. */
 static ls_code rebuild(list *l, const list_rows *rows, ls_err *err) {
     free(l->shown);
     l->shown = NULL;
     l->n = l->total;
-    if ((l->filter[0] == '\0' && l->order == 0) || l->total == 0) {
+    l->at = l->end = 0;
+    if (all_rows(l) || l->total == 0) {
         return LS_OK;
     }
     if (l->total > UINT32_MAX || (l->shown = malloc(l->total * sizeof(*l->shown))) == NULL) {
@@ -98,20 +179,44 @@ static ls_code rebuild(list *l, const list_rows *rows, ls_err *err) {
     for (size_t i = 0; i < l->total; i++) {
         l->shown[i] = (uint32_t)i;
     }
-    narrow(l, rows);
-    arrange(l, rows);
+    if (l->filter[0] == '\0') {
+        arrange(l, rows);
+        return LS_OK;
+    }
+    l->n = 0;
+    l->end = l->total;
+    (void)list_step(l, rows);
     return LS_OK;
 }
 
+/* What is selected, or was to be. */
+static size_t row_wanted(const list *l) {
+    return list_busy(l) && l->wanted != SIZE_MAX ? l->wanted
+           : l->n > 0                            ? list_row(l, l->cursor)
+                                                 : SIZE_MAX;
+}
+
 ls_code list_rows_changed(list *l, size_t total, const list_rows *rows, ls_err *err) {
-    bool any = l->n > 0;
-    size_t row = any ? list_row(l, l->cursor) : 0;
+    l->wanted = row_wanted(l);
     l->total = total;
     ls_code rc = rebuild(l, rows, err);
-    if (!any || !list_select(l, row)) {
+    select_wanted(l);
+    return rc;
+}
+
+/* A filter that got longer looks at what is shown, and at what the one before had left. */
+static void narrow(list *l, const list_rows *rows) {
+    size_t left = l->end - l->at;
+    l->wanted = row_wanted(l);
+    if (left > 0) {
+        memmove(l->shown + l->n, l->shown + l->at, left * sizeof(*l->shown));
+    }
+    l->end = l->n + left;
+    l->at = 0;
+    l->n = 0;
+    if (!list_step(l, rows)) {
         settle(l);
     }
-    return rc;
 }
 
 ls_code list_set_filter(list *l, const char *filter, const list_rows *rows, ls_err *err) {
@@ -123,21 +228,32 @@ ls_code list_set_filter(list *l, const char *filter, const list_rows *rows, ls_e
     if (!longer || l->shown == NULL) {
         return list_rows_changed(l, l->total, rows, err);
     }
-    size_t row = l->n > 0 ? list_row(l, l->cursor) : 0;
     narrow(l, rows);
-    if (!list_select(l, row)) {
-        settle(l);
-    }
     return LS_OK;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
 }
 
 ls_code list_set_order(list *l, int order, bool reverse, const list_rows *rows, ls_err *err) {
     l->order = order;
     l->reverse = reverse;
-    return list_rows_changed(l, l->total, rows, err);
+    if (l->shown == NULL || l->filter[0] == '\0') {
+        return list_rows_changed(l, l->total, rows, err);
+    }
+    if (!list_busy(l)) { /* else it is put in order when the filter is through */
+        l->wanted = row_wanted(l);
+        qsort(l->shown, l->n, sizeof(*l->shown), by_number);
+        arrange(l, rows);
+        select_wanted(l);
+    }
+    return LS_OK;
 }
 
 void list_move(list *l, long delta) {
+    l->wanted = SIZE_MAX;
     if (delta < 0) {
         size_t up = 0 - (size_t)delta;
         l->cursor = up < l->cursor ? l->cursor - up : 0;
@@ -149,11 +265,13 @@ void list_move(list *l, long delta) {
 }
 
 void list_first(list *l) {
+    l->wanted = SIZE_MAX;
     l->cursor = 0;
     settle(l);
 }
 
 void list_last(list *l) {
+    l->wanted = SIZE_MAX;
     l->cursor = l->n;
     settle(l);
 }

@@ -6,6 +6,9 @@
  * Invariant: the selection is within the rows and on the screen. A change of filter or order keeps
  * the selected row selected where it is still shown. Four bytes a row, only once there is a filter
  * or an order.
+ *
+ * A filter looks at LIST_STEP rows at a time, so that typing never waits for a long list: while
+ * list_busy(), what was found so far is shown, and list_step() goes on.
  */
 #ifndef LS_TUI_LIST_H
 #define LS_TUI_LIST_H
@@ -15,6 +18,7 @@
 #include <stdint.h>
 
 #define LIST_FILTER_MAX 80
+#define LIST_STEP 2000
 
 typedef struct list {
     size_t total;    /* rows there are */
@@ -26,6 +30,9 @@ typedef struct list {
     int order;       /* column of the order; 0: as the rows are */
     bool reverse;
     char filter[LIST_FILTER_MAX]; /* "!text" shows what does not match */
+    /* Rows that the filter has still to look at: shown[at] to shown[end - 1], at >= n. */
+    size_t at, end;
+    size_t wanted; /* the row to be selected once it is shown; SIZE_MAX: none */
 } list;
 
 /* What the model asks of the rows. */
@@ -35,6 +42,8 @@ typedef struct list_rows {
     bool (*match)(void *arg, size_t row, const char *text);
     /* Order of two rows by a column, 1 and up; equal ones stay in the order of their numbers. */
     int (*compare)(void *arg, size_t a, size_t b, int column);
+    /* The same as a number, which is much faster. NULL: by compare. */
+    uint64_t (*key)(void *arg, size_t row, int column);
 } list_rows;
 
 /* The screen changed: selection and scroll stay where they can. */
@@ -49,6 +58,12 @@ LS_MUST ls_code list_set_filter(list *l, const char *filter, const list_rows *ro
 
 LS_MUST ls_code list_set_order(list *l, int order, bool reverse, const list_rows *rows,
                                ls_err *err);
+
+/* Has the filter rows left to look at? */
+bool list_busy(const list *l);
+
+/* Looks at some of them; false once there are none left. */
+bool list_step(list *l, const list_rows *rows);
 
 /* The number of the row at a place among those shown. */
 size_t list_row(const list *l, size_t at);

@@ -40,23 +40,25 @@ static bool match(void *arg, size_t row, const char *text) {
     return strcasestr(row_text(f->base.app->snap, row, buf, sizeof(buf)), text) != NULL;
 }
 
-#define CMP(a, b) (((a) > (b)) - ((a) < (b)))
-
-static int compare(void *arg, size_t x, size_t y, int column) {
-    const ls_ltx_info *files = ((files_view *)arg)->base.app->snap->files;
-    const ls_ltx_info *a = &files[x], *b = &files[y];
+static uint64_t key_of(void *arg, size_t row, int column) {
+    const ls_ltx_info *f = &((files_view *)arg)->base.app->snap->files[row];
     switch (column) {
     case BY_FIRST:
-        return CMP(a->min_txid, b->min_txid);
+        return f->min_txid;
     case BY_LAST:
-        return CMP(a->max_txid, b->max_txid);
+        return f->max_txid;
     case BY_SIZE:
-        return CMP(a->size, b->size);
+        return f->size;
     case BY_TIME:
-        return CMP(a->created_ms, b->created_ms);
+        return (uint64_t)f->created_ms ^ UINT64_C(1) << 63;
     default:
-        return CMP(a->level, b->level);
+        return (uint64_t)f->level;
     }
+}
+
+static int compare(void *arg, size_t x, size_t y, int column) {
+    uint64_t a = key_of(arg, x, column), b = key_of(arg, y, column);
+    return (a > b) - (a < b);
 }
 
 static void draw_head(const view *v, canvas *c) {
@@ -82,7 +84,10 @@ static void draw_strip(const view *v, canvas *c) {
         (void)snprintf(filter, sizeof(filter), "   filter: %s", l->filter);
     }
     canvas_putf(c, c->rows - 2, 0, c->cols, DIM, " file %zu of %zu%s   %s in all%s",
-                l->n > 0 ? l->cursor + 1 : 0, l->n, l->n < s->n ? " shown" : "",
+                l->n > 0 ? l->cursor + 1 : 0, l->n,
+                list_busy(l)  ? " so far"
+                : l->n < s->n ? " shown"
+                              : "",
                 ls_bytes_format(bytes, size, sizeof(size)), filter);
 }
 
@@ -182,6 +187,6 @@ view *view_files_new(void) {
         return NULL;
     }
     f->base.ops = &ops;
-    f->rows = (list_rows){.arg = f, .match = match, .compare = compare};
+    f->rows = (list_rows){.arg = f, .match = match, .compare = compare, .key = key_of};
     return &f->base;
 }

@@ -185,16 +185,18 @@ static double begin_of(const timeline_view *t, size_t i) {
     return (double)(joined ? before->created_ms : f->created_ms);
 }
 
-/* A snapshot holds one moment; other files a stretch of TXIDs. */
-static void draw_file(const timeline_view *t, canvas *c, int row, size_t i, bool planned) {
+/* A snapshot holds one moment; other files a stretch of TXIDs. Returns the column, where the file
+ * has but one: it needs not be drawn again for others (full); else -1. */
+static int draw_file(const timeline_view *t, canvas *c, int row, size_t i, bool planned, int full) {
     const ls_ltx_info *f = &t->snap->files[i];
     int width = c->cols - LANE - 1;
     double end = t->by_time ? (double)f->created_ms : (double)f->max_txid;
     double begin = f->level == LS_LTX_LEVEL_SNAPSHOT ? end : begin_of(t, i);
-    int a = axis_column(&t->axis, begin, width), b = axis_column(&t->axis, end, width);
+    int b = axis_column(&t->axis, end, width);
+    int a = begin == end ? b : axis_column(&t->axis, begin, width);
     bool off_left = a < 0, off_right = b >= width;
-    if (b < 0 || a >= width) {
-        return;
+    if (b < 0 || a >= width || (a == b && b == full)) {
+        return full;
     }
     a = off_left ? 0 : a;
     b = off_right ? width - 1 : b;
@@ -210,18 +212,20 @@ static void draw_file(const timeline_view *t, canvas *c, int row, size_t i, bool
         }
         canvas_put(c, row, LANE + col, 1, how, mark);
     }
+    return a == b ? a : -1;
 }
 
 static void draw_lane(const timeline_view *t, canvas *c, int row, int level) {
     const snapshot *s = t->snap;
     canvas_putf(c, row, 1, LANE - 1, PLAIN, "%s", level_name(level));
+    int full = -1;
     for (size_t i = s->first[level]; i < s->first[level + 1]; i++) {
-        draw_file(t, c, row, i, false);
+        full = draw_file(t, c, row, i, false, full);
     }
     for (size_t i = 0; i < t->plan.n; i++) {
         size_t at = snapshot_find(s, &t->plan.files[i]);
         if (at < s->n && s->files[at].level == level) {
-            draw_file(t, c, row, at, true);
+            (void)draw_file(t, c, row, at, true, -1);
         }
     }
 }

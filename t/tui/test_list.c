@@ -42,6 +42,8 @@ static list make(size_t n, size_t height) {
 static void filter(list *l, const char *text) {
     ls_err err = LS_ERR_INIT;
     assert_int_equal(list_set_filter(l, text, &rows, &err), LS_OK);
+    while (list_step(l, &rows)) {
+    }
 }
 
 static void order(list *l, int column, bool reverse) {
@@ -129,6 +131,77 @@ static void a_longer_filter_asks_only_what_is_shown(void **state) {
     assert_int_equal(asked, 100000);
     assert_int_equal(l.n, n);
     list_done(&l);
+}
+
+/* What is typed while a long list is looked through: each step is bounded, nothing is looked at
+ * twice or lost, and the selected row comes back. */
+static void a_long_list_is_filtered_in_parts(void **state) {
+    (void)state;
+    list l = make(100000, 40);
+    ls_err err = LS_ERR_INIT;
+    list_move(&l, 99123);
+    asked = 0;
+    assert_int_equal(list_set_filter(&l, "9", &rows, &err), LS_OK);
+    assert_true(list_busy(&l));
+    assert_int_equal(asked, LIST_STEP);
+    assert_true(list_step(&l, &rows));
+    assert_int_equal(asked, 2 * LIST_STEP);
+    assert_int_equal(list_set_filter(&l, "99", &rows, &err), LS_OK);
+    assert_true(asked <= 3 * LIST_STEP);
+    assert_int_equal(list_set_order(&l, 1, true, &rows, &err), LS_OK);
+    while (list_step(&l, &rows)) {
+        assert_true(l.n <= l.at && l.at <= l.end);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < 100000; i++) {
+        n += match(NULL, i, "99");
+    }
+    assert_int_equal(l.n, n);
+    assert_int_equal(list_row(&l, 0), 99999);
+    assert_int_equal(list_row(&l, l.cursor), 99123);
+    assert_int_equal(list_set_filter(&l, "", &rows, &err), LS_OK);
+    assert_false(list_busy(&l));
+    assert_int_equal(l.n, 100000);
+    assert_int_equal(list_set_filter(&l, "7", &rows, &err), LS_OK);
+    list_first(&l);
+    while (list_step(&l, &rows)) {
+    }
+    assert_int_equal(l.cursor, 0); /* who moved on is not taken back */
+    assert_int_equal(list_rows_changed(&l, 10, &rows, &err), LS_OK);
+    assert_false(list_busy(&l));
+    assert_int_equal(l.n, 1);
+    list_done(&l);
+}
+
+static uint64_t key(void *arg, size_t row, int column) {
+    (void)arg;
+    return column == 1 ? row * 0x9e3779b97f4a7c15u : column == 2 ? row % 10 : 7;
+}
+
+static int compare_keys(void *arg, size_t a, size_t b, int column) {
+    uint64_t x = key(arg, a, column), y = key(arg, b, column);
+    return (x > y) - (x < y);
+}
+
+/* Order by keys is that by comparing, both ways, equal ones by their numbers. */
+static void order_by_keys_is_the_same(void **state) {
+    (void)state;
+    const list_rows slow = {.match = match, .compare = compare_keys};
+    const list_rows fast = {.match = match, .compare = compare_keys, .key = key};
+    ls_err err = LS_ERR_INIT;
+    for (int column = 1; column <= 3; column++) {
+        for (int reverse = 0; reverse < 2; reverse++) {
+            list a = make(3000, 10), b = make(3000, 10);
+            assert_int_equal(list_set_filter(&a, "1", &slow, &err), LS_OK);
+            assert_int_equal(list_set_filter(&b, "1", &fast, &err), LS_OK);
+            assert_int_equal(list_set_order(&a, column, reverse != 0, &slow, &err), LS_OK);
+            assert_int_equal(list_set_order(&b, column, reverse != 0, &fast, &err), LS_OK);
+            assert_int_equal(a.n, b.n);
+            assert_memory_equal(a.shown, b.shown, a.n * sizeof(*a.shown));
+            list_done(&a);
+            list_done(&b);
+        }
+    }
 }
 
 static void order_is_stable_and_keeps_the_selected_row(void **state) {
@@ -247,6 +320,8 @@ int main(void) {
         cmocka_unit_test(shrinking_keeps_the_selection_inside),
         cmocka_unit_test(a_filter_keeps_the_selected_row),
         cmocka_unit_test(a_longer_filter_asks_only_what_is_shown),
+        cmocka_unit_test(a_long_list_is_filtered_in_parts),
+        cmocka_unit_test(order_by_keys_is_the_same),
         cmocka_unit_test(order_is_stable_and_keeps_the_selected_row),
         cmocka_unit_test(text_from_outside_is_made_safe),
         cmocka_unit_test(ascii_stands_for_everything),
