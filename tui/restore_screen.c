@@ -185,6 +185,7 @@ void restore_screen_draw(view *base, canvas *c) {
     view_draw_list(base, c, 1, c->rows - 2 - FIELDS, draw_row);
     draw_room(v, c, FIELDS + 1);
     int row = draw_plan(v, c, FIELDS + 2);
+    row += c->rows >= 20 ? 1 : 0;
     if (v->running == NULL) {
         draw_end(v, c, row);
     } else if (!draw_following(v, c, row)) {

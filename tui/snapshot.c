@@ -122,6 +122,12 @@ typedef struct with_path {
     char *path;
 } with_path;
 
+/* By the listing's order, then by name: files that stand alone may all be of the same TXIDs. */
+static int with_path_cmp(const void *a, const void *b) {
+    int cmp = ls_ltx_info_cmp(a, b);
+    return cmp != 0 ? cmp : strcmp(((const with_path *)a)->path, ((const with_path *)b)->path);
+}
+
 /* A path follows its file. Without memory they stay as they are. */
 static void sort_with_paths(snapshot *s) {
     with_path *all = calloc(s->n + 1, sizeof(*all));
@@ -129,7 +135,7 @@ static void sort_with_paths(snapshot *s) {
         all[i] = (with_path){.file = s->files[i], .path = s->paths[i]};
     }
     if (all != NULL) {
-        qsort(all, s->n, sizeof(*all), ls_ltx_info_cmp);
+        qsort(all, s->n, sizeof(*all), with_path_cmp);
     }
     for (size_t i = 0; all != NULL && i < s->n; i++) {
         s->files[i] = all[i].file;

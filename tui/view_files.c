@@ -14,30 +14,38 @@ typedef struct files_view {
 
 enum { BY_LEVEL = 1, BY_FIRST, BY_LAST, BY_SIZE, BY_TIME, COLUMNS = BY_TIME };
 
-static char *row_text(const snapshot *s, size_t number, char *buf, size_t size) {
+#define NAME_COL 54 /* columns beside the names of files that stand alone */
+
+static int name_width(int cols) { return cols > NAME_COL + 12 ? cols - NAME_COL : 12; }
+
+static char *row_text(const snapshot *s, size_t number, int cols, char *buf, size_t size) {
     const ls_ltx_info *f = &s->files[number];
-    char when[32], bytes[32];
-    (void)snprintf(buf, size, "%-5s  %016" PRIx64 "  %016" PRIx64 "  %7s  %s",
-                   s->paths != NULL ? "-" : level_name(f->level), f->min_txid, f->max_txid,
-                   ls_bytes_format(f->size, bytes, sizeof(bytes)),
-                   ls_time_format(f->created_ms, false, when, sizeof(when)));
-    if (s->paths != NULL) {
-        size_t len = strlen(buf);
-        (void)snprintf(buf + len, size - len, "  %s", ls_path_base(s->paths[number]));
+    char when[32], bytes[32], txids[40];
+    (void)ls_bytes_format(f->size, bytes, sizeof(bytes));
+    (void)ls_time_format(f->created_ms, false, when, sizeof(when));
+    if (s->paths == NULL) {
+        (void)snprintf(buf, size, "%-5s  %016" PRIx64 "  %016" PRIx64 "  %7s  %s",
+                       level_name(f->level), f->min_txid, f->max_txid, bytes, when);
+        return buf;
     }
+    int width = name_width(cols);
+    (void)snprintf(txids, sizeof(txids), "%" PRIx64 "-%" PRIx64, f->min_txid, f->max_txid);
+    (void)snprintf(buf, size, "%-*.*s  %-17s  %7s  %s", width, width,
+                   ls_path_base(s->paths[number]), txids, bytes, when);
     return buf;
 }
 
 static void draw_row(view *v, canvas *c, int row, size_t number, meaning how) {
-    char text[400];
+    char text[CANVAS_MAX_COLS + 80];
     canvas_putf(c, row, 0, c->cols, how, "  %s",
-                row_text(v->app->snap, number, text, sizeof(text)));
+                row_text(v->app->snap, number, c->cols, text, sizeof(text)));
 }
 
 static bool match(void *arg, size_t row, const char *text) {
     const files_view *f = arg;
-    char buf[400];
-    return strcasestr(row_text(f->base.app->snap, row, buf, sizeof(buf)), text) != NULL;
+    char buf[CANVAS_MAX_COLS + 80];
+    return strcasestr(row_text(f->base.app->snap, row, CANVAS_MAX_COLS, buf, sizeof(buf)), text) !=
+           NULL;
 }
 
 static uint64_t key_of(void *arg, size_t row, int column) {
@@ -62,13 +70,24 @@ static int compare(void *arg, size_t x, size_t y, int column) {
 }
 
 static void draw_head(const view *v, canvas *c) {
-    static const struct {
+    int after = name_width(c->cols) + 4; /* the name of a file that stands alone */
+    struct {
         int col;
         const char *name;
     } heads[] = {{2, "LEVEL"}, {9, "FIRST TXID"}, {27, "LAST TXID"}, {48, "SIZE"}, {54, "CREATED"}};
+    if (v->app->snap->paths != NULL) {
+        heads[0].name = "NAME";
+        heads[1].col = after;
+        heads[1].name = "FIRST";
+        heads[2].col = after + 7;
+        heads[2].name = "LAST";
+        heads[3].col = after + 22;
+        heads[4].col = after + 28;
+    }
     for (int i = 0; i < COLUMNS; i++) {
         const char *mark = v->list.order != i + 1 ? "" : v->list.reverse ? "▼" : "▲";
-        canvas_putf(c, 1, heads[i].col, 12, DIM, "%s%s", heads[i].name, mark);
+        canvas_putf(c, 1, heads[i].col, i + 1 < COLUMNS ? heads[i + 1].col - heads[i].col : 12, DIM,
+                    "%s%s", heads[i].name, mark);
     }
 }
 

@@ -184,8 +184,9 @@ static void draw_head(const pages_view *v, canvas *c) {
     }
     canvas_putf(c, 1, 0, c->cols, PLAIN, " TXID %016" PRIx64 "-%016" PRIx64 "   %s", h->min_txid,
                 h->max_txid, ls_time_format(h->timestamp, true, when, sizeof(when)));
-    canvas_putf(c, 2, 0, c->cols, PLAIN, " page size %u   commit %u pages   %zu pages here%s",
-                h->page_size, h->commit, v->detail.n, ls_ltx_is_snapshot(h) ? "   snapshot" : "");
+    canvas_putf(c, 2, 0, c->cols, PLAIN, " page size %u   commit %u page%s   %zu page%s here%s",
+                h->page_size, h->commit, h->commit == 1 ? "" : "s", v->detail.n,
+                v->detail.n == 1 ? "" : "s", ls_ltx_is_snapshot(h) ? "   snapshot" : "");
     canvas_putf(c, 3, 0, c->cols, PLAIN,
                 " log %" PRId64 "+%" PRId64 "   salts %08x %08x   checksum %016" PRIx64,
                 h->wal_offset, h->wal_size, h->wal_salt1, h->wal_salt2,

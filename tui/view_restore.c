@@ -159,8 +159,10 @@ static void ask_to_start(restore_view *v) {
         return;
     }
     if (v->plan_err.code != LS_OK || v->output[0] == '\0') {
+        bool path = v->output[0] != '\0';
         (void)ls_fail(&a->err, LS_EINVALID, "there is no %s",
-                      v->output[0] == '\0' ? "path to restore into" : "plan");
+                      path ? "plan" : "path to restore into");
+        (void)ls_hint(&a->err, "%s", path ? v->plan_err.msg : "enter on the line into asks for it");
     } else if (v->how == HOW_REPLACE && stat(v->output, &st) == 0) {
         ask_to_replace(v, (uint64_t)st.st_size);
     } else {

@@ -252,16 +252,28 @@ static void draw_gaps(const timeline_view *t, canvas *c, int row) {
     }
 }
 
+#define TICK_COLS 14
+
+/* As fine as the step to the next tick: with milliseconds below a second, with days above one. */
+static void tick_time(int64_t ms, double step_ms, char text[32]) {
+    (void)ls_time_format(ms, true, text, 32);
+    bool days = step_ms >= 6 * 3600 * 1000.0;
+    int from = days ? 5 : 11, len = days ? 11 : step_ms < 1000 ? 12 : 8;
+    (void)memmove(text, text + from, (size_t)len);
+    text[len] = '\0';
+    if (days) {
+        text[5] = ' ';
+    }
+}
+
 static void draw_ticks(const timeline_view *t, canvas *c) {
     int width = c->cols - LANE - 1;
     canvas_put(c, 1, 1, LANE - 1, DIM, t->by_time ? "time" : "TXID");
-    for (int col = 0; col + 12 <= width; col += 14) {
+    for (int col = 0; col + 12 <= width; col += TICK_COLS) {
         char text[32];
         double value = axis_value(&t->axis, col, width);
         if (t->by_time) {
-            (void)ls_time_format((int64_t)value, false, text, sizeof(text));
-            (void)memmove(text, text + 11, 8);
-            text[8] = '\0';
+            tick_time((int64_t)value, (t->axis.to - t->axis.from) / width * TICK_COLS, text);
         } else {
             (void)snprintf(text, sizeof(text), "%" PRIx64, (uint64_t)value);
         }

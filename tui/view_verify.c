@@ -169,8 +169,8 @@ static void draw_result(const verify_view *v, canvas *c) {
     } else if (r->files == 0) {
         canvas_put(c, 1, 0, c->cols, ALERT, " ✗ there is nothing to restore");
     } else {
-        canvas_putf(c, 1, 0, c->cols, ALERT, " ✗ NOT everything can be restored: %zu findings",
-                    r->findings);
+        canvas_putf(c, 1, 0, c->cols, ALERT, " ✗ NOT everything can be restored: %zu finding%s",
+                    r->findings, r->findings == 1 ? "" : "s");
     }
     canvas_putf(c, 2, 0, c->cols, PLAIN,
                 " %zu files, %zu bad, %s; %zu restore points, %zu bad; newest TXID %" PRIx64,

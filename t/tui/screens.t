@@ -89,6 +89,51 @@ def make_trees():
     tap.ok(r.returncode == 0, "a database with all kinds of pages is encoded", r)
 
 
+def encode(name, make):
+    """A database that make() fills, as an LTX file."""
+    path = os.path.join(work, name + ".db")
+    db = sqlite3.connect(path, isolation_level=None)
+    make(db)
+    db.close()
+    r = tap.run(os.path.join(tap.BUILD, "ltx"), "encode-db", "-o",
+                os.path.join(work, name + ".ltx"), path)
+    tap.ok(r.returncode == 0, "database %s is encoded" % name, r)
+
+
+def fill_utf16(db):
+    db.execute("PRAGMA encoding = 'UTF-16le'")
+    db.execute("CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT)")
+    db.executemany("INSERT INTO words (word) VALUES (?)", [["plain"], ["näme"], ["日本"], ["𝄞"]])
+
+
+def fill_large(db):
+    db.execute("PRAGMA page_size = 65536")
+    db.execute("CREATE TABLE t (v)")
+    db.executemany("INSERT INTO t VALUES (?)", [[i] for i in range(50)])
+
+
+def fill_freed(db):
+    """Pages of the free list that still hold what they did."""
+    db.execute("PRAGMA page_size = 512")
+    db.execute("PRAGMA secure_delete = OFF")
+    db.execute("CREATE TABLE kept (v)")
+    db.execute("CREATE TABLE gone (v)")
+    db.executemany("INSERT INTO gone VALUES (?)", [["row %d" % i] for i in range(200)])
+    db.execute("DROP TABLE gone")
+
+
+def part(name, keep):
+    """The shop's replica with some of its files."""
+    root = os.path.join(work, "shop")
+    for folder, _, names in os.walk(root):
+        for file in names:
+            path = os.path.relpath(os.path.join(folder, file), root)
+            if keep(path):
+                to = os.path.join(work, name, path)
+                os.makedirs(os.path.dirname(to), exist_ok=True)
+                shutil.copy2(os.path.join(folder, file), to)
+
+
 def make_sources():
     shutil.copytree(tap.vector("replica-a/replica"), os.path.join(work, "shop"))
     os.chmod(os.path.join(work, "shop"), 0o755)
@@ -115,7 +160,13 @@ def make_sources():
     data[120] ^= 0xff
     tap.write(path, bytes(data))
     stamp(damaged)
+    part("only9", lambda path: path.startswith("ltx/9/"))
+    part("no9", lambda path: path.startswith("ltx/0/") and "0001-" not in path)
     make_trees()
+    encode("utf16", fill_utf16)
+    encode("large", fill_large)
+    encode("freed", fill_freed)
+    shutil.copytree(tap.vector("corrupt"), os.path.join(work, "corrupt"))
     tap.write(os.path.join(work, "shop.yml"), CONFIG)
     os.mkdir(os.path.join(work, "empty"))
     shutil.copytree(tap.vector("compact"), os.path.join(work, "compact"))
@@ -133,7 +184,7 @@ def read_screen(name):
 def normal(text, source):
     """Without what depends on where and when the test runs: the URL in command lines, and how they
     wrap; the time in a file that is made here."""
-    if source == "trees.ltx":
+    if source in ("trees.ltx", "utf16.ltx", "large.ltx", "freed.ltx"):
         text = re.sub(r"20\d\d-\d\d-\d\dT\S*", "TIME", text)
         text = re.sub(r"checksum [0-9a-f]*", "checksum SUM", text)
     text = re.sub(r"(?m)^   \$ litestream(.*\n)((?:   \S.*\n)*)",
