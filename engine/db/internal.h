@@ -41,6 +41,14 @@ typedef struct ls_db_names {
     } file[3];
 } ls_db_names;
 
+/* The file that an object has open, or is about to open: see claim.c. */
+typedef struct ls_db_claimed {
+    bool held;
+    dev_t dev;
+    ino_t ino;
+    struct ls_db *next; /* guarded by the lock of claim.c */
+} ls_db_claimed;
+
 struct ls_db {
     char *path;
     char *meta_path;
@@ -52,6 +60,7 @@ struct ls_db {
     sqlite3 *r[2]; /* r[cur] holds the read transaction */
     int cur;
     sqlite3 *w, *b;
+    ls_db_claimed claim;
     int db_fd, wal_fd; /* -1: closed */
     int index_fd;      /* the wal-index; carries SQLite's locks, so closed after every handle */
     bool log_noted;    /* the log was there before SQLite opened it */
@@ -115,6 +124,11 @@ LS_MUST ls_code ls_db_work_conn(ls_db *db, sqlite3 **out, ls_err *err);
 /* Closes every handle but the one that holds the read transaction: a database that nobody writes to
  * needs no other, and each takes memory. They are opened again when they are needed. */
 void ls_db_close_spare(ls_db *db);
+
+/* claim.c: no two objects have one file open. Before anything of it is opened; LS_EBUSY: another
+ * object has it. ls_db_unclaim after everything was closed. */
+LS_MUST ls_code ls_db_claim(ls_db *db, bool *missing, ls_err *err);
+void ls_db_unclaim(ls_db *db);
 
 /* open.c: opening sequence and identity */
 LS_MUST ls_code ls_db_open(ls_db *db, bool *missing, ls_err *err);

@@ -57,6 +57,7 @@ void ls_db_close(ls_db *db) {
     close_fd(&db->wal_fd);
     close_fd(&db->index_fd);
     close_fd(&db->db_fd);
+    ls_db_unclaim(db);
     db->opened = false;
     db->pinned = false;
     db->successor = false;
@@ -65,15 +66,9 @@ void ls_db_close(ls_db *db) {
     db->chain.known = false;
 }
 
-/* Opens our descriptor; *missing for no file or one that is still empty (an application has only
- * just made it: taking its first page would fix a page size that it has yet to choose). */
-static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
-    *missing = false;
-    db->db_fd = ls_open(db->path, O_RDONLY, 0);
-    if (db->db_fd < 0) {
-        *missing = errno == ENOENT || errno == ENOTDIR;
-        return *missing ? LS_OK : ls_fail_errno(err, errno, "open %s", db->path);
-    }
+/* *missing for a file that is still empty: an application has only just made it, and taking its
+ * first page would fix a page size that it has yet to choose. */
+static ls_code check_magic(const ls_db *db, bool *missing, ls_err *err) {
     uint8_t magic[16];
     size_t got;
     ls_code code = ls_pread_full(db->db_fd, magic, sizeof(magic), 0, &got, db->path, err);
@@ -84,6 +79,24 @@ static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
         code = ls_fail(err, LS_ENOTDB, "not an SQLite database");
     }
     return code;
+}
+
+/* Opens our descriptor; *missing for no file, or an empty one. */
+static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
+    ls_code code = ls_db_claim(db, missing, err);
+    if (code != LS_OK || *missing) {
+        return code;
+    }
+    db->db_fd = ls_open(db->path, O_RDONLY, 0);
+    if (db->db_fd < 0) {
+        *missing = errno == ENOENT || errno == ENOTDIR;
+        return *missing ? LS_OK : ls_fail_errno(err, errno, "open %s", db->path);
+    }
+    struct stat st;
+    if (fstat(db->db_fd, &st) != 0 || st.st_ino != db->claim.ino || st.st_dev != db->claim.dev) {
+        return ls_fail(err, LS_EBUSY, "%s was replaced this moment", db->path);
+    }
+    return check_magic(db, missing, err);
 }
 
 static ls_code enable_wal(ls_db *db, sqlite3 *h, ls_err *err) {

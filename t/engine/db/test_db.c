@@ -838,6 +838,32 @@ static void replaced_by_rename_while_running(void **state) {
 }
 
 /* The log of the old file would be taken for the new one's: by SQLite, that is. */
+/* Two objects with one file open would share SQLite's index of the log, which is that of the old
+ * name: the one of the new name waits. */
+static void renamed_while_open_and_opened_by_its_new_name(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    ls_db_sync_result r;
+    char *moved = ls_asprintf("%s/moved.db", f->dir);
+    ls_db_opts opts = f->opts;
+    ls_db *other;
+    opts.path = moved;
+    app_start(f, "");
+    rows(f, 10);
+    db_start(f);
+    (void)sync_all(f);
+    app_stop(f);
+    assert_int_equal(rename(f->path, moved), 0);
+    must(ls_db_new(&opts, &other, &err), &err);
+    assert_int_equal(ls_db_sync(other, &r, &err), LS_EBUSY);
+    assert_non_null(strstr(err.msg, "is open as"));
+    assert_true(sync_once(f).missing);
+    must(ls_db_sync(other, &r, &err), &err);
+    assert_int_equal(r.txid, 1);
+    ls_db_free(other);
+    free(moved);
+}
+
 static void replaced_by_rename_with_the_log_left_behind(void **state) {
     fixture *f = *state;
     app_start(f, "");
@@ -1301,6 +1327,7 @@ int main(void) {
         T(other_frames_before_equal_ones),
         T(log_without_a_commit),
         T(replaced_by_rename_while_running),
+        T(renamed_while_open_and_opened_by_its_new_name),
         T(replaced_by_rename_with_the_log_left_behind),
         T(replaced_step_by_step),
         T(deleted_and_created_again),
