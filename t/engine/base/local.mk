@@ -64,6 +64,13 @@ t_engine_base_test_perm_LDADD = $(LS_TEST_LIBS)
 t_engine_base_test_perm_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_base_test_perm_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
+UNIT_TESTS += t/engine/base/test_map
+check_PROGRAMS += t/engine/base/test_map
+t_engine_base_test_map_SOURCES = t/engine/base/test_map.c
+t_engine_base_test_map_LDADD = $(LS_TEST_LIBS)
+t_engine_base_test_map_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_base_test_map_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
 UNIT_TESTS += t/engine/base/test_pool
 check_PROGRAMS += t/engine/base/test_pool
 t_engine_base_test_pool_SOURCES = t/engine/base/test_pool.c
