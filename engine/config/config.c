@@ -232,6 +232,7 @@ static ls_code make_db(maker *m, const ls_raw_db *raw, ls_db_config *db) {
     take_int(&raw->truncate_page_n, &db->truncate_page_n);
     db->restore_if_db_not_exists =
         raw->restore_if_db_not_exists.set && raw->restore_if_db_not_exists.num != 0;
+    db->fingerprint = ls_yaml_hash(raw->node, m->top->inherited);
     db->has_replica = raw->replica_map.set || (raw->replicas_list.set && raw->replicas_list.num);
     ls_code rc = copy_path(m, &raw->path, &db->path);
     if (rc == LS_OK)

@@ -44,6 +44,8 @@ typedef struct ls_db_config {
     bool restore_if_db_not_exists;
     bool has_replica;
     ls_replica_config replica;
+    uint64_t fingerprint; /* of what is written for it, with what it inherits: another one means
+                             that it was changed */
 } ls_db_config;
 
 /* A key that was passed over: "c.yml:3:5: unknown key ...", and what to do about it. */

@@ -262,6 +262,7 @@ static ls_code add_db(decoder *d, const ls_yaml_node *node, void **base) {
     top->dbs = dbs;
     *base = &dbs[top->n_dbs++];
     ((ls_raw_db *)*base)->self = (ls_raw){.line = node->line, .col = node->col, .set = true};
+    ((ls_raw_db *)*base)->node = node;
     return LS_OK;
 }
 
@@ -429,13 +430,15 @@ static ls_code decode_pair(decoder *d, const ls_yaml_item *item, const place *at
             return LS_OK;
         return unknown_key(d, item->key, at);
     }
-    if (at->section == LS_IN_TOP && (key->where & LS_IN_REPLICA) != 0)
+    bool inherited = at->section == LS_IN_TOP && (key->where & LS_IN_REPLICA) != 0;
+    if (inherited)
         here.base = &d->top->globals;
-    if (key->type == LS_KEY_MAP)
-        return decode_submap(d, key, item->value, &here, depth);
-    if (key->type == LS_KEY_LIST)
-        return decode_list(d, key, item->value, &here, depth);
-    return decode_value(d, key, item->value, &here);
+    rc = key->type == LS_KEY_MAP    ? decode_submap(d, key, item->value, &here, depth)
+         : key->type == LS_KEY_LIST ? decode_list(d, key, item->value, &here, depth)
+                                    : decode_value(d, key, item->value, &here);
+    if (rc == LS_OK && inherited) /* what was decoded is not too much to walk over again */
+        d->top->inherited = ls_yaml_hash(item->value, ls_yaml_hash(item->key, d->top->inherited));
+    return rc;
 }
 
 static bool is_merge(const ls_yaml_item *item) {

@@ -32,6 +32,7 @@ typedef struct ls_raw_replica {
 
 typedef struct ls_raw_db {
     ls_raw self; /* where the entry stands */
+    const ls_yaml_node *node;
     ls_raw path, dir, pattern, recursive, watch, meta_path, meta_dir;
     ls_raw monitor_interval, checkpoint_interval, busy_timeout;
     ls_raw min_checkpoint_page_count, truncate_page_n, max_sync_wal_bytes;
@@ -55,6 +56,7 @@ typedef struct ls_raw_top {
     ls_raw shutdown_sync_timeout, shutdown_sync_interval;
     ls_raw heartbeat_url, heartbeat_interval;
     ls_raw_replica globals; /* replica settings that replicas inherit */
+    uint64_t inherited;     /* a number for what these say */
     ls_raw levels_list, dbs_list;
     ls_raw_level *levels;
     size_t n_levels;

@@ -262,6 +262,27 @@ void ls_yaml_done(ls_yaml *y) {
     *y = (ls_yaml){0};
 }
 
+/* FNV-1a. */
+static uint64_t hash_bytes(const void *data, size_t len, uint64_t h) {
+    for (const unsigned char *p = data, *end = p + len; p < end; p++)
+        h = (h ^ *p) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+uint64_t ls_yaml_hash(const ls_yaml_node *node, uint64_t seed) {
+    const unsigned char kind[] = {(unsigned char)node->kind, node->plain};
+    uint64_t h = hash_bytes(kind, sizeof kind, seed ^ UINT64_C(0xcbf29ce484222325));
+
+    if (node->kind == LS_YAML_SCALAR)
+        return hash_bytes(node->text, strlen(node->text) + 1, h);
+    for (const ls_yaml_item *i = node->items; i != NULL; i = i->next) {
+        if (i->key != NULL)
+            h = ls_yaml_hash(i->key, h);
+        h = ls_yaml_hash(i->value, h);
+    }
+    return hash_bytes("", 1, h);
+}
+
 bool ls_yaml_is_null(const ls_yaml_node *node) {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};
 

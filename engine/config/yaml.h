@@ -47,6 +47,10 @@ LS_MUST ls_code ls_yaml_parse(ls_yaml *y, const char *text, size_t len, const ch
                               ls_err *err);
 void ls_yaml_done(ls_yaml *y);
 
+/* A number for what is written there, positions and comments aside: equal texts give equal numbers.
+ * seed: of what was written before. Walks as many nodes as who decodes the node does. */
+uint64_t ls_yaml_hash(const ls_yaml_node *node, uint64_t seed);
+
 /* Plain and empty, ~, null, Null or NULL. */
 bool ls_yaml_is_null(const ls_yaml_node *node);
 

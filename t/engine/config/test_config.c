@@ -87,6 +87,36 @@ static void test_defaults(void **state) {
     assert_null(ls_config_find(&config, "/a/b"));
 }
 
+static uint64_t fingerprint_of(const char *text) {
+    ok(text);
+    return config.dbs[0].fingerprint;
+}
+
+static void test_fingerprint(void **state) {
+    static const char *const others[] = {
+        "dbs: [{path: /a, replica: {path: /s}}]",
+        "dbs: [{path: /a, replica: {path: /r}, busy-timeout: 2s}]",
+        "sync-interval: 2s\ndbs: [{path: /a, replica: {path: /r}}]",
+        "region: x\ndbs: [{path: /a, replica: {path: /r}}]",
+        "region: y\ndbs: [{path: /a, replica: {path: /r}}]",
+    };
+    uint64_t seen[sizeof others / sizeof *others + 1];
+    size_t n = 0;
+
+    (void)state;
+    seen[n++] = fingerprint_of("dbs: [{path: /a, replica: {path: /r}}]");
+    assert_true(seen[0] == fingerprint_of("# a comment\nexec: x\ndbs:\n  - path: /a\n"
+                                          "    replica:\n      path: /r # another\n"));
+    assert_true(seen[0] == fingerprint_of("x-r: &r {path: /r}\n"
+                                          "dbs: [{path: /a, replica: *r}, {path: /b}]"));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        seen[n] = fingerprint_of(others[i]);
+        for (size_t k = 0; k < n; k++)
+            assert_true(seen[k] != seen[n]);
+        n++;
+    }
+}
+
 static void test_every_value(void **state) {
     (void)state;
     ok("exec: run it\n"
@@ -1005,6 +1035,7 @@ int main(void) {
         cmocka_unit_test(test_many_unknown),
         cmocka_unit_test(test_log_types),
         cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_fingerprint),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
