@@ -1,6 +1,6 @@
 /* litestream replicate: the daemon. */
 #include "cmd/child.h"
-#include "cmd/litestream.h"
+#include "cmd/reread.h"
 #include "cmd/serve.h"
 
 #include <errno.h>
@@ -98,21 +98,6 @@ static ls_code check_dirs(const ls_config *config, ls_err *err) {
 
 /* ---- before the start ---- */
 
-/* Settings that an operator counts on must not be passed over in silence. */
-static void warn_passed_over(const ls_config *config, const ls_log *log) {
-    const ls_config_warnings *w = &config->warnings;
-
-    for (size_t i = 0; i < w->n; i++)
-        ls_log_write(log, LS_WARN, "key of the configuration has no effect",
-                     LS_ATTRS(LS_STR("at", w->items[i].text), LS_STR("hint", w->items[i].hint)));
-    if (w->more > 0)
-        ls_log_write(log, LS_WARN, "more keys of the configuration have no effect",
-                     LS_ATTRS(LS_INT("count", w->more)));
-    for (size_t i = 0; i < config->n_later; i++)
-        ls_log_write(log, LS_WARN, "setting is not part of this version yet and has no effect",
-                     LS_ATTRS(LS_STR("key", config->later[i])));
-}
-
 static void stop_signals(sigset_t *set) {
     (void)sigemptyset(set);
     (void)sigaddset(set, SIGINT);
@@ -125,6 +110,7 @@ static void hold_signals(void) {
     sigset_t set;
 
     stop_signals(&set);
+    (void)sigaddset(&set, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -281,10 +267,13 @@ static ls_code run_daemon(ls_store *store, ls_child *child, const ls_log *log, i
 static ls_code run_store(const ls_config *config, const ls_invocation *in, ls_child *child,
                          const ls_log *log, ls_err *err) {
     const replicate_args *args = in->args;
+    ls_rereader rereader = {.args = &args->config, .first = config, .log = log};
     ls_store *store = NULL;
     ls_serve serve;
 
     ls_code rc = ls_store_new(config, log, &store, err);
+    if (rc == LS_OK && in->n_pos == 0)
+        ls_store_set_reread(store, ls_reread_config, &rereader);
     for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++)
         rc = announce(&config->dbs[i], log, err);
     if (rc == LS_OK) {
@@ -308,7 +297,7 @@ static void say_start(const ls_invocation *in, const ls_config *config, const ls
     ls_log_write(
         log, LS_INFO, "litestream",
         LS_ATTRS(LS_STR("version", ls_version()), LS_STR("level", level == NULL ? "" : level)));
-    warn_passed_over(config, log);
+    ls_warn_passed_over(config, log);
     if (!config->retention_enabled)
         ls_log_write(log, LS_WARN,
                      "retention disabled; cloud provider lifecycle policies must handle retention",
@@ -403,6 +392,8 @@ const ls_command ls_cmd_replicate = {
              "configuration, or to one database, and uploads it, until it gets SIGINT or SIGTERM. "
              "Meanwhile it compacts what is on the replicas, writes snapshots and deletes what "
              "they cover, on the schedules of the configuration. "
+             "On SIGHUP it reads the configuration again: new databases start, missing ones stop "
+             "after a last sync, changed ones are stopped and started. "
              "At the end it syncs every database a last time; a second signal skips that. With a "
              "child (-exec) it goes on until the child has ended, and what signals ask for is the "
              "child's to do.\n\n"

@@ -40,6 +40,21 @@ ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls_err *er
     return rc;
 }
 
+/* Settings that an operator counts on must not be passed over in silence. */
+void ls_warn_passed_over(const ls_config *config, const ls_log *log) {
+    const ls_config_warnings *w = &config->warnings;
+
+    for (size_t i = 0; i < w->n; i++)
+        ls_log_write(log, LS_WARN, "key of the configuration has no effect",
+                     LS_ATTRS(LS_STR("at", w->items[i].text), LS_STR("hint", w->items[i].hint)));
+    if (w->more > 0)
+        ls_log_write(log, LS_WARN, "more keys of the configuration have no effect",
+                     LS_ATTRS(LS_INT("count", w->more)));
+    for (size_t i = 0; i < config->n_later; i++)
+        ls_log_write(log, LS_WARN, "setting is not part of this version yet and has no effect",
+                     LS_ATTRS(LS_STR("key", config->later[i])));
+}
+
 ls_log ls_config_log(const ls_config *config, const char *level) {
     const char *env = getenv("LOG_LEVEL");
     const char *no_color = getenv("NO_COLOR");

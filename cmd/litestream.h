@@ -63,6 +63,10 @@ LS_MUST ls_code ls_read_config(const ls_config_args *args, ls_config *config, ls
 /* The same, its warnings on standard error. */
 LS_MUST ls_code ls_load_config(const ls_config_args *args, ls_config *config, ls_err *err);
 
+/* Logs what of the configuration has no effect: unknown keys that were allowed, settings for later
+ * versions. */
+void ls_warn_passed_over(const ls_config *config, const ls_log *log);
+
 /* The log that a configuration asks for; level: a flag's value, or NULL. LOG_LEVEL in the
  * environment counts more than the configuration, the flag more than both. */
 ls_log ls_config_log(const ls_config *config, const char *level);

@@ -1,5 +1,5 @@
 /* Requests that change what a daemon does with a database: start, stop, sync, register, unregister,
- * snapshot. Answers and codes are the reference's; see the spec in doc/control-api.md. */
+ * reload, snapshot. Answers and codes are the reference's; see the spec in doc/control-api.md. */
 #include "engine/control/internal.h"
 
 #include <stdlib.h>
@@ -34,40 +34,62 @@ static void answer_outcome(ls_request *r, const char *status, const char *path, 
     ls_answer(r, MHD_HTTP_OK, o);
 }
 
+/* ---- start, stop, unregister ---- */
+
+typedef ls_code (*switch_fn)(ls_store *store, const char *path, int64_t timeout_ns, bool *changed,
+                             ls_txid *txid, ls_err *err);
+
+static ls_code start_db(ls_store *store, const char *path, int64_t timeout_ns, bool *changed,
+                        ls_txid *txid, ls_err *err) {
+    (void)timeout_ns; /* nothing is waited for */
+    return ls_store_start_db(store, path, changed, txid, err);
+}
+
+typedef struct switching {
+    switch_fn call;
+    const char *changed, *unchanged; /* status */
+    const char *failed;              /* in front of the error; NULL: nothing */
+} switching;
+
 /* An unknown database is 500 here, as scripts know it from the reference. */
-static void answer_failed(ls_request *r, const ls_err *err) {
-    ls_answer_err(r, err->code == LS_ENOTFOUND ? MHD_HTTP_INTERNAL_SERVER_ERROR : 0, err);
+static unsigned status_of(ls_code rc) {
+    bool by_code = rc == LS_ENOTREADY || rc == LS_ETIMEDOUT || rc == LS_EBUSY || rc == LS_ECONFIG ||
+                   rc == LS_EUNSUPPORTED;
+
+    return by_code ? 0 : MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static void switch_db(ls_request *r, const switching *s) {
+    ls_err err = LS_ERR_INIT;
+    bool changed = false;
+    ls_txid txid = 0;
+    char *path;
+
+    if (!ls_request_path(r, &path))
+        return;
+    ls_code rc =
+        s->call(r->control->store, path, timeout_of(r, STOP_TIMEOUT_S), &changed, &txid, &err);
+    if (rc == LS_OK) {
+        answer_outcome(r, changed ? s->changed : s->unchanged, path, txid);
+    } else {
+        if (s->failed != NULL)
+            (void)ls_wrap(&err, "%s", s->failed);
+        ls_answer_err(r, status_of(rc), &err);
+    }
+    free(path);
 }
 
 void ls_handle_start(ls_request *r) {
-    ls_err err = LS_ERR_INIT;
-    bool changed = false;
-    ls_txid txid = 0;
-    char *path;
-
-    if (!ls_request_path(r, &path))
-        return;
-    if (ls_store_start_db(r->control->store, path, &changed, &txid, &err) == LS_OK)
-        answer_outcome(r, changed ? "started" : "already_running", path, txid);
-    else
-        answer_failed(r, &err);
-    free(path);
+    switch_db(r, &(const switching){start_db, "started", "already_running", NULL});
 }
 
 void ls_handle_stop(ls_request *r) {
-    ls_err err = LS_ERR_INIT;
-    bool changed = false;
-    ls_txid txid = 0;
-    char *path;
+    switch_db(r, &(const switching){ls_store_stop_db, "stopped", "already_stopped", NULL});
+}
 
-    if (!ls_request_path(r, &path))
-        return;
-    if (ls_store_stop_db(r->control->store, path, timeout_of(r, STOP_TIMEOUT_S), &changed, &txid,
-                         &err) == LS_OK)
-        answer_outcome(r, changed ? "stopped" : "already_stopped", path, txid);
-    else
-        answer_failed(r, &err);
-    free(path);
+void ls_handle_unregister(ls_request *r) {
+    switch_db(r, &(const switching){ls_store_unregister, "unregistered", "already_unregistered",
+                                    "failed to unregister database"});
 }
 
 /* ---- sync ---- */
@@ -117,7 +139,7 @@ void ls_handle_sync(ls_request *r) {
     free(path);
 }
 
-/* ---- register, unregister ---- */
+/* ---- register ---- */
 
 static bool is_known(ls_request *r, const char *path) {
     ls_err err = LS_ERR_INIT;
@@ -151,16 +173,19 @@ static void register_db(ls_request *r, const char *path) {
 
     ls_config_init(&config);
     ls_code rc = ls_config_add(&config, path, ls_value_of(r, "replica_url")->str, &err);
-    if (rc == LS_OK && check_url(r, &config)) {
-        rc = ls_store_register(r->control->store, &config.dbs[0], &changed, &err);
-        if (rc == LS_OK)
-            ls_answer(r, MHD_HTTP_OK, outcome(changed ? "registered" : "already_registered", path));
-    }
-    ls_config_done(&config);
-    if (rc == LS_OK)
+    if (rc == LS_OK && !check_url(r, &config)) {
+        ls_config_done(&config);
         return;
+    }
+    if (rc == LS_OK)
+        rc = ls_store_register(r->control->store, &config, &changed, &err);
+    ls_config_done(&config);
+    if (rc == LS_OK) {
+        ls_answer(r, MHD_HTTP_OK, outcome(changed ? "registered" : "already_registered", path));
+        return;
+    }
     (void)ls_wrap(&err, "failed to register database");
-    ls_answer_err(r, rc == LS_ENOTREADY ? 0 : MHD_HTTP_INTERNAL_SERVER_ERROR, &err);
+    ls_answer_err(r, status_of(rc), &err);
 }
 
 /* A known path is told before its URL is looked at. */
@@ -176,25 +201,27 @@ void ls_handle_register(ls_request *r) {
     free(path);
 }
 
-void ls_handle_unregister(ls_request *r) {
-    ls_err err = LS_ERR_INIT;
-    bool changed = false;
-    ls_txid txid = 0;
-    char *path;
+/* ---- reload ---- */
 
-    if (!ls_request_path(r, &path))
+void ls_handle_reload(ls_request *r) {
+    ls_reload_counts counts = {0};
+    ls_err err = LS_ERR_INIT;
+
+    if (ls_store_reload(r->control->store, &counts, &err) != LS_OK) {
+        (void)ls_wrap(&err, "failed to read the configuration again");
+        ls_answer_err(r, status_of(err.code), &err);
         return;
-    ls_code rc = ls_store_unregister(r->control->store, path, timeout_of(r, STOP_TIMEOUT_S),
-                                     &changed, &txid, &err);
-    if (rc == LS_OK) {
-        answer_outcome(r, changed ? "unregistered" : "already_unregistered", path, txid);
-    } else {
-        (void)ls_wrap(&err, "failed to unregister database");
-        ls_answer_err(
-            r, rc == LS_ENOTREADY || rc == LS_ETIMEDOUT ? 0 : MHD_HTTP_INTERNAL_SERVER_ERROR, &err);
     }
-    free(path);
+    json_t *o = json_object();
+    ls_json_set(o, "status", json_string("reloaded"));
+    ls_json_set(o, "added", json_integer((json_int_t)counts.added));
+    ls_json_set(o, "removed", json_integer((json_int_t)counts.removed));
+    ls_json_set(o, "changed", json_integer((json_int_t)counts.changed));
+    ls_json_set(o, "kept", json_integer((json_int_t)counts.kept));
+    ls_answer(r, MHD_HTTP_OK, o);
 }
+
+/* ---- snapshot ---- */
 
 void ls_handle_snapshot(ls_request *r) {
     ls_err err = LS_ERR_INIT;

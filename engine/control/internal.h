@@ -139,6 +139,7 @@ void ls_handle_stop(ls_request *r);
 void ls_handle_sync(ls_request *r);
 void ls_handle_register(ls_request *r);
 void ls_handle_unregister(ls_request *r);
+void ls_handle_reload(ls_request *r);
 void ls_handle_snapshot(ls_request *r);
 void ls_handle_databases(ls_request *r);
 void ls_handle_database(ls_request *r);

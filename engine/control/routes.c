@@ -65,6 +65,12 @@ const ls_route ls_routes[] = {
      {DB_PATH, INT("timeout", "Seconds for the last sync; 30 if absent or not positive."), {0}},
      ls_handle_unregister,
      "Syncs a database a last time and forgets it."},
+    {"POST",
+     "/reload",
+     LS_ON_SOCKET,
+     {{0}},
+     ls_handle_reload,
+     "Reads the configuration again, as SIGHUP does."},
     {"GET",
      "/debug/sync-status",
      LS_ON_SOCKET,
@@ -215,7 +221,7 @@ ls_code ls_params_decode(const ls_route *route, const char *text, size_t len, ls
 
     *json = NULL;
     if (len == 0)
-        return ls_fail(err, LS_EINVALID, "EOF");
+        return route->params[0].name == NULL ? LS_OK : ls_fail(err, LS_EINVALID, "EOF");
     *json = json_loadb(text, len, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &wrong);
     if (*json == NULL)
         return ls_fail(err, LS_EINVALID, "json: line %d, column %d: %s", wrong.line, wrong.column,

@@ -2,10 +2,10 @@
  * One open object for each database file in this process.
  *
  * SQLite keeps one index and one set of locks for each file (by device and inode), whatever the
- * names it was opened by; and closing any descriptor of a file drops every lock that the process has
- * on it. A file that was renamed while it was open, and is opened again by its new name, would go on
- * with the index of the old name, which the application does not use any more: both would write into
- * one log. So the second one waits until the first has noticed and closed.
+ * names it was opened by; and closing any descriptor of a file drops every lock that the process
+ * has on it. A file that was renamed while it was open, and is opened again by its new name, would
+ * go on with the index of the old name, which the application does not use any more: both would
+ * write into one log. So the second one waits until the first has noticed and closed.
  */
 #include "engine/db/internal.h"
 

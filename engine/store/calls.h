@@ -95,7 +95,7 @@ typedef struct ls_db_state {
 } ls_db_state;
 void ls_db_state_done(ls_db_state *state);
 
-/* All databases in the order of the configuration, then of registration. */
+/* All databases in the order in which they were added. */
 LS_MUST ls_code ls_store_states(ls_store *store, ls_db_state **states, size_t *n, ls_err *err);
 void ls_store_states_free(ls_db_state *states, size_t n);
 
@@ -162,11 +162,13 @@ LS_MUST ls_code ls_store_start_db(ls_store *store, const char *path, bool *chang
 LS_MUST ls_code ls_store_stop_db(ls_store *store, const char *path, int64_t timeout_ns,
                                  bool *changed, ls_txid *txid, ls_err *err);
 
-/* Adds a database; config is copied. *changed false: the path was known already. */
-LS_MUST ls_code ls_store_register(ls_store *store, const ls_db_config *config, bool *changed,
-                                  ls_err *err);
+/* Adds the one database of config, which is the store's from then on and left empty, whatever comes
+ * of it. *changed false: the path was known already. LS_ECONFIG: it would share file, replica or
+ * meta path with another one; LS_EBUSY: with one that is being removed. */
+LS_MUST ls_code ls_store_register(ls_store *store, ls_config *config, bool *changed, ls_err *err);
 
-/* Stops and forgets a database; an unknown path is no error. */
+/* Stops and forgets a database; an unknown path is no error. One of the configuration comes back
+ * when that is read again. After a last sync that failed the database goes on. */
 LS_MUST ls_code ls_store_unregister(ls_store *store, const char *path, int64_t timeout_ns,
                                     bool *changed, ls_txid *txid, ls_err *err);
 
@@ -174,9 +176,22 @@ LS_MUST ls_code ls_store_unregister(ls_store *store, const char *path, int64_t t
 LS_MUST ls_code ls_store_snapshot(ls_store *store, const char *path, int64_t timeout_ns,
                                   ls_txid *txid, ls_err *err);
 
-/* Makes the running databases those of config, which the store then owns: new ones start, missing
- * ones stop after a last sync, changed ones are stopped and started. Registered ones stay. */
-LS_MUST ls_code ls_store_reload(ls_store *store, ls_config *config, ls_err *err);
+/* How the configuration is read again: fills config, which is the store's then. Called on the loop
+ * thread. */
+typedef ls_code (*ls_reread)(void *arg, ls_config *config, ls_err *err);
+
+/* Before ls_store_run; without it there is nothing to reload. */
+void ls_store_set_reread(ls_store *store, ls_reread read, void *arg);
+
+typedef struct ls_reload_counts {
+    size_t added, removed, changed, kept; /* databases */
+} ls_reload_counts;
+
+/* Reads the configuration again, as SIGHUP does, and makes the running databases those that it
+ * names: new ones start, missing ones stop after a last sync, changed ones are stopped and started.
+ * Registered ones stay. The work goes on after the answer. After an error everything is as it was;
+ * LS_EUNSUPPORTED: there is nothing to read. */
+LS_MUST ls_code ls_store_reload(ls_store *store, ls_reload_counts *counts, ls_err *err);
 
 /* ---- Events ---- */
 

@@ -14,6 +14,7 @@
 #include "engine/store/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* ---- Failures ---- */
@@ -469,19 +470,40 @@ static ls_code open_all(ls_entry *e, ls_err *err) {
     return rc;
 }
 
-ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config, ls_err *err) {
-    uv_timer_t *timers[] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer, &e->poll_timer,
-                            &e->commit_timer,  &e->remote_timer,     &e->maint.timer};
+#define TIMERS 7
+static void timers_of(ls_entry *e, uv_timer_t *timers[TIMERS]) {
+    uv_timer_t *all[TIMERS] = {&e->capture_timer, &e->checkpoint_timer, &e->hold_timer,
+                               &e->poll_timer,    &e->commit_timer,     &e->remote_timer,
+                               &e->maint.timer};
+    memcpy(timers, all, sizeof(all));
+}
+
+ls_code ls_entry_new(ls_store *store, ls_source *source, const ls_db_config *config, ls_entry **out,
+                     ls_err *err) {
+    uv_timer_t *timers[TIMERS];
+    ls_entry *e = calloc(1, sizeof(*e));
+    if (e == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory for %s", config->path);
+    }
     e->store = store;
+    e->source = ls_source_use(source);
     e->config = config;
     e->monitored = config->monitor_interval > 0;
     e->local.entry = e->remote.entry = e->maint.lane.entry = e;
-    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+    timers_of(e, timers);
+    for (int i = 0; i < TIMERS; i++) {
         (void)uv_timer_init(&store->loop, timers[i]);
         timers[i]->data = e;
+        e->open_timers++;
     }
     ls_seen_init(e);
-    return open_all(e, err);
+    ls_code rc = open_all(e, err);
+    if (rc != LS_OK) {
+        ls_entry_free(e);
+        return rc;
+    }
+    *out = e;
+    return LS_OK;
 }
 
 ls_code ls_entry_renew(ls_entry *e, ls_db **old, ls_err *err) {
@@ -512,30 +534,37 @@ ls_code ls_entry_renew(ls_entry *e, ls_db **old, ls_err *err) {
 }
 
 void ls_entry_quiet(ls_entry *e) {
-    (void)uv_timer_stop(&e->capture_timer);
-    (void)uv_timer_stop(&e->checkpoint_timer);
-    (void)uv_timer_stop(&e->hold_timer);
-    (void)uv_timer_stop(&e->poll_timer);
-    (void)uv_timer_stop(&e->commit_timer);
-    (void)uv_timer_stop(&e->remote_timer);
+    uv_timer_t *timers[TIMERS];
+    timers_of(e, timers);
+    for (int i = 0; i < TIMERS; i++) {
+        (void)uv_timer_stop(timers[i]);
+    }
     ls_maint_quiet(e);
 }
 
-void ls_entry_close(ls_entry *e) {
-    uv_close((uv_handle_t *)&e->capture_timer, NULL);
-    uv_close((uv_handle_t *)&e->checkpoint_timer, NULL);
-    uv_close((uv_handle_t *)&e->hold_timer, NULL);
-    uv_close((uv_handle_t *)&e->commit_timer, NULL);
-    uv_close((uv_handle_t *)&e->poll_timer, NULL);
-    uv_close((uv_handle_t *)&e->remote_timer, NULL);
-    uv_close((uv_handle_t *)&e->maint.timer, NULL);
-}
-
-void ls_entry_done(ls_entry *e) {
+static void on_timer_closed(uv_handle_t *handle) {
+    ls_entry *e = handle->data;
+    if (--e->open_timers > 0) {
+        return;
+    }
     ls_maint_done(e);
     ls_replica_free(e->replica);
     ls_db_free(e->db);
     ls_db_free(e->old_db);
     ls_seen_done(e);
+    ls_source_drop(e->source);
+    ls_ids_done(&e->ids);
     free(e->wal);
+    free(e);
+}
+
+void ls_entry_free(ls_entry *e) {
+    uv_timer_t *timers[TIMERS];
+    if (e == NULL) {
+        return;
+    }
+    timers_of(e, timers);
+    for (int i = 0; i < TIMERS; i++) {
+        uv_close((uv_handle_t *)timers[i], on_timer_closed);
+    }
 }

@@ -33,7 +33,7 @@ void ls_hooks_check(ls_store *store) {
         return;
     }
     for (size_t i = 0; i < store->n; i++) {
-        if (!looked_at(&store->entries[i])) {
+        if (!looked_at(store->entries[i])) {
             return;
         }
     }

@@ -10,6 +10,7 @@
 #ifndef LS_STORE_INTERNAL_H
 #define LS_STORE_INTERNAL_H
 
+#include "engine/base/map.h"
 #include "engine/base/pool.h"
 #include "engine/base/text.h"
 #include "engine/db/snapshot.h"
@@ -48,9 +49,49 @@
 /* Files of one upload job: what is left goes into the next, behind other databases. */
 #define LS_STORE_UPLOAD_BATCH 64
 
+/* Most databases of one daemon. */
+#define LS_STORE_DBS_MAX 262144
+
 typedef struct ls_entry ls_entry;
 typedef struct ls_folder ls_folder;
 typedef struct ls_call ls_call;
+
+/* A configuration that databases use, until the last of them is gone. */
+typedef struct ls_source {
+    ls_config config;
+    bool owned; /* it is freed with the source */
+    size_t users;
+} ls_source;
+
+/* What counts for all databases. */
+typedef struct ls_settings {
+    int64_t levels[LS_CONFIG_LEVELS_MAX];
+    int64_t n_levels;
+    int64_t snapshot_interval, snapshot_retention;
+    int64_t l0_retention, l0_retention_check_interval;
+    int64_t validation_interval;
+    int64_t shutdown_sync_timeout, shutdown_sync_interval;
+    int64_t retention_enabled, verify_compaction; /* flags; so wide that nothing is padding */
+} ls_settings;
+
+/* What two databases must not share. */
+typedef enum ls_id_kind {
+    LS_ID_PATH,
+    LS_ID_REPLICA, /* URL */
+    LS_ID_META,    /* path of the meta directory */
+    LS_ID_FILE,    /* device and inode, as it was added; none while there was no file */
+    LS_IDS
+} ls_id_kind;
+
+typedef struct ls_ids {
+    char *text[LS_IDS]; /* NULL: none */
+} ls_ids;
+
+/* Where a database comes from. */
+typedef enum ls_origin {
+    LS_ORIGIN_CONFIG,
+    LS_ORIGIN_REGISTERED,
+} ls_origin;
 
 /* What a job does. */
 typedef enum ls_work {
@@ -133,7 +174,8 @@ typedef struct ls_maint {
     int running; /* job in the lane, and what it was when it was wanted: */
     bool first, force;
     ls_maint_found found;
-    ls_storage *storage; /* the replica's, guarded */
+    ls_settings settings; /* of the job that runs */
+    ls_storage *storage;  /* the replica's, guarded */
     ls_guard guard;
     char *local_root; /* <meta>/ltx */
     ls_snap_state snap_state;
@@ -175,9 +217,21 @@ typedef enum ls_halt {
     LS_HALT_STOPPED
 } ls_halt;
 
+/* What comes after the stop. */
+typedef enum ls_aim {
+    LS_AIM_STOP,   /* it stays in the list */
+    LS_AIM_REMOVE, /* it does not */
+} ls_aim;
+
 struct ls_entry {
     ls_store *store;
+    ls_source *source; /* config is in it */
     const ls_db_config *config;
+    ls_origin origin;
+    ls_ids ids;
+    bool gone;       /* out of the set; freed when its handles are closed */
+    bool listed;     /* by the reload that runs */
+    int open_timers; /* handles that the loop knows */
     ls_db *db;
     ls_replica *replica;
     bool monitored; /* monitor-interval > 0 */
@@ -219,6 +273,11 @@ struct ls_entry {
     ls_seen seen;
     ls_call *calls; /* that wait for its jobs */
     ls_halt halt;
+    ls_aim aim;
+    int64_t halt_until; /* monotonic ns: a last sync that fails is tried again until then, and then
+                           done without; 0: the database goes on instead */
+    int64_t halt_next;  /* not before */
+    int64_t halt_begun;
     ls_txid halt_txid; /* of a stopped one */
     ls_db *old_db;     /* to be closed */
 
@@ -252,11 +311,26 @@ typedef struct ls_calls {
     uint64_t n_events;
 } ls_calls;
 
+/* A database that is to be added. */
+typedef struct ls_coming {
+    ls_source *source;
+    const ls_db_config *config; /* in it */
+    ls_origin origin;
+    bool stopped; /* it is not started */
+} ls_coming;
+
 struct ls_store {
-    const ls_config *config;
+    ls_settings settings;
     const ls_log *log;
-    ls_entry *entries;
-    size_t n;
+    ls_entry **entries; /* in the order in which they were added */
+    size_t n, cap;
+    ls_map by_id[LS_IDS]; /* of what is not gone */
+    size_t n_gone;        /* of entries, until the next sweep */
+    ls_coming *coming;
+    size_t n_coming, cap_coming;
+    bool look_coming; /* something may have come out of their way */
+    ls_reread reread;
+    void *reread_arg;
     ls_pool *local, *remote, *maint;
 
     uv_loop_t loop;
@@ -277,6 +351,7 @@ struct ls_store {
     ls_folder **folders; /* sorted by path */
     size_t n_folders, cap_folders;
 
+    bool running;  /* databases that are added start at once */
     bool stopping; /* last syncs are under way */
     bool skip;     /* and are to be cut short */
     int64_t deadline;
@@ -302,18 +377,55 @@ void ls_lane_submit(ls_lane *lane, ls_pool *pool, ls_work what, void (*work)(ls_
     LS_ATTRS(LS_STR("system", "store"), LS_STR("db", ls_path_base(ls_db_path((e)->db))),           \
              __VA_ARGS__)
 
+/* ---- set.c: which databases there are ---- */
+
+/* A source without users; takes the configuration over, and leaves none, if own. NULL: no memory.
+ */
+ls_source *ls_source_new(ls_config *config, bool own);
+ls_source *ls_source_use(ls_source *source); /* one user more */
+void ls_source_drop(ls_source *source);      /* one less; freed without any; NULL allowed */
+
+/* What a configuration says about a database that must be its own; opens its store to see whether
+ * that can be done. ls_ids_done in any case. */
+LS_MUST ls_code ls_ids_of(const ls_db_config *config, ls_ids *ids, ls_err *err);
+void ls_ids_done(ls_ids *ids);
+/* The error where two databases share what they must not. */
+ls_code ls_ids_clash(ls_id_kind kind, const char *path, const char *other, ls_err *err);
+
+ls_entry *ls_set_find(const ls_store *store, const char *path); /* NULL: there is none */
+
+/* Adds a database, and starts it in a store that runs. LS_EBUSY: what it needs belongs to one that
+ * is being removed. */
+LS_MUST ls_code ls_set_add(ls_store *store, const ls_coming *coming, ls_err *err);
+
+/* The same, as soon as nothing that is being removed is in its way: in one of the next sweeps. */
+LS_MUST ls_code ls_set_expect(ls_store *store, const ls_coming *coming, ls_err *err);
+void ls_set_expect_none(ls_store *store, ls_origin origin); /* forgets those that still come */
+
+/* Takes a database out whose handles are closed. Its memory stays until the next sweep. */
+void ls_set_drop(ls_entry *e);
+/* Between two jobs: lets go what was dropped, and adds what waited for that. */
+void ls_set_sweep(ls_store *store);
+void ls_set_done(ls_store *store);
+
+/* ---- reload.c ---- */
+
+ls_settings ls_settings_of(const ls_config *config);
+/* Reads the configuration again and makes the databases those that it names. */
+LS_MUST ls_code ls_reload(ls_store *store, ls_reload_counts *counts, ls_err *err);
+
 /* ---- entry.c: when the jobs of a database run ---- */
 
-LS_MUST ls_code ls_entry_init(ls_entry *e, ls_store *store, const ls_db_config *config,
-                              ls_err *err);
+/* A database that nothing was done with yet. config is in the source. */
+LS_MUST ls_code ls_entry_new(ls_store *store, ls_source *source, const ls_db_config *config,
+                             ls_entry **e, ls_err *err);
 void ls_entry_start(ls_entry *e);  /* the first look at it */
 void ls_entry_notice(ls_entry *e); /* its files changed */
 void ls_entry_safety(ls_entry *e); /* the safety poll */
 void ls_entry_pump(ls_entry *e);   /* starts what may run now, arms timers for what may later */
 void ls_entry_polling(ls_entry *e, bool on);
 void ls_entry_quiet(ls_entry *e); /* stops its timers */
-void ls_entry_close(ls_entry *e); /* closes its handles; memory stays until the loop ran */
-void ls_entry_done(ls_entry *e);  /* frees what it owns */
+void ls_entry_free(ls_entry *e);  /* closes its timers; the loop frees it when that is done */
 
 /* Counts a failure; returns the pause before the next try, between interval and max. A lock that
  * others hold is no failure until it lasts, and needs no longer pauses. */
@@ -335,6 +447,7 @@ void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns);
 
 LS_MUST ls_code ls_maint_init(ls_entry *e, ls_err *err);
 void ls_maint_begin(ls_entry *e);                   /* the replica was compared: all may be to do */
+void ls_maint_replan(ls_entry *e);                  /* the settings are others */
 void ls_maint_uploading(ls_entry *e, ls_txid upto); /* an upload of files up to there begins */
 void ls_maint_uploaded(ls_entry *e, ls_txid before); /* one that began behind before has ended */
 void ls_maint_pump(ls_entry *e);                     /* starts what may run now, arms the timer */
@@ -363,14 +476,14 @@ LS_MUST ls_code ls_maint_enforce_retention(ls_entry *e, ls_err *err);
 /* Watches the folders of the configured path and of the real log. Sets e->polling where one cannot
  * be watched. */
 void ls_watch_entry(ls_entry *e);
+void ls_watch_forget(ls_entry *e); /* none of its folders tells it anything any more */
 /* No notices for e until it is switched off again: each costs a writer the time to wake this
  * process. A folder is not watched while all of its databases rest. What happens meanwhile is seen
  * by who looks afterwards, so the watch comes back before the look. */
 void ls_watch_rest(ls_entry *e, bool on);
 /* Starts watches that could not be, or whose folder is another one now. */
 void ls_watch_check(ls_store *store);
-void ls_watch_close(ls_store *store); /* closes the handles */
-void ls_watch_free(ls_store *store);  /* after the loop ran */
+void ls_watch_close(ls_store *store); /* all of it; the loop frees what it still knows */
 
 /* ---- final.c: one straight sync of a database, and the end of a run ---- */
 
@@ -403,9 +516,11 @@ ls_code ls_calls_refuse(ls_err *err);
 
 /* ---- halt.c: one database stops and starts ---- */
 
-void ls_halt_begin(ls_entry *e);
+/* One that is being stopped or was already gets the further aim. until: see halt_until. */
+void ls_halt_begin(ls_entry *e, ls_aim aim, int64_t until);
 void ls_halt_end(ls_entry *e); /* of a stopped one */
 void ls_halt_pump(ls_entry *e);
+bool ls_halt_leaves(const ls_entry *e); /* it is being removed */
 
 /* ---- seen.c: what ended jobs tell, and what does not go on ---- */
 

@@ -1,6 +1,9 @@
 nobase_pkginclude_HEADERS += engine/store/calls.h engine/store/schedule.h engine/store/store.h
 liblitestream_la_SOURCES += \
+	engine/store/call.h \
 	engine/store/calls.c \
+	engine/store/calls_set.c \
+	engine/store/calls_work.c \
 	engine/store/entry.c \
 	engine/store/events.c \
 	engine/store/final.c \
@@ -8,8 +11,10 @@ liblitestream_la_SOURCES += \
 	engine/store/hooks.c \
 	engine/store/internal.h \
 	engine/store/maint.c \
+	engine/store/reload.c \
 	engine/store/schedule.c \
 	engine/store/seen.c \
+	engine/store/set.c \
 	engine/store/state.c \
 	engine/store/store.c \
 	engine/store/watch.c

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 int64_t ls_store_now(void) { return ls_mono_ns(&ls_clock_system); }
 
@@ -68,6 +66,7 @@ static void on_wake(uv_async_t *wake) {
     }
     ls_hooks_check(store);
     ls_calls_take(store);
+    ls_set_sweep(store);
     if (atomic_load(&store->stop)) {
         ls_final_begin(store);
     }
@@ -90,17 +89,21 @@ static void on_stop_signal(uv_signal_t *handle, int signum) {
 }
 
 static void on_hangup(uv_signal_t *handle, int signum) {
-    const ls_store *store = handle->data;
+    ls_store *store = handle->data;
+    ls_reload_counts counts;
+    ls_err err = LS_ERR_INIT;
     (void)signum;
-    ls_log_write(store->log, LS_INFO,
-                 "hangup signal ignored: restart litestream to read its configuration again", NULL);
+    if (!store->stopping) {
+        (void)!ls_reload(store, &counts, &err); /* it says what came of it */
+        ls_set_sweep(store);
+    }
 }
 
 static void on_safety(uv_timer_t *timer) {
     ls_store *store = timer->data;
     ls_watch_check(store);
     for (size_t i = 0; i < store->n; i++) {
-        ls_entry_safety(&store->entries[i]);
+        ls_entry_safety(store->entries[i]);
     }
 }
 
@@ -123,6 +126,7 @@ static ls_code start_signals(ls_store *store, sigset_t *before, ls_err *err) {
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
     (void)pthread_sigmask(SIG_UNBLOCK, &set, before);
     return LS_OK;
 }
@@ -157,93 +161,38 @@ static ls_code open_loop(ls_store *store, ls_err *err) {
     return LS_OK;
 }
 
+/* All of them at once: databases may come. */
 static ls_code open_pools(ls_store *store, ls_err *err) {
-    int n = store->n > LS_STORE_REMOTE_WORKERS ? LS_STORE_REMOTE_WORKERS : (int)store->n;
-    n = n == 0 ? 1 : n;
-    int local = n > LS_STORE_LOCAL_WORKERS ? LS_STORE_LOCAL_WORKERS : n;
-    ls_code rc = ls_pool_new("ls-local", local, &store->local, err);
+    ls_code rc = ls_pool_new("ls-local", LS_STORE_LOCAL_WORKERS, &store->local, err);
     if (rc == LS_OK) {
-        rc = ls_pool_new("ls-remote", n, &store->remote, err);
+        rc = ls_pool_new("ls-remote", LS_STORE_REMOTE_WORKERS, &store->remote, err);
     }
     if (rc == LS_OK) {
-        int maint = n > LS_STORE_MAINT_WORKERS ? LS_STORE_MAINT_WORKERS : n;
-        rc = ls_pool_new("ls-maint", maint, &store->maint, err);
+        rc = ls_pool_new("ls-maint", LS_STORE_MAINT_WORKERS, &store->maint, err);
     }
     return rc;
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* What must not be there twice: the database file, by device and inode where it exists. */
-static char *db_key(const ls_entry *e) {
-    struct stat st;
-    const char *path = ls_db_path(e->db);
-    if (stat(path, &st) != 0) {
-        return ls_asprintf("%s", path);
+/* Adds the databases of a configuration to a store that does not run yet. */
+static ls_code add_all(ls_store *store, ls_source *source, ls_err *err) {
+    ls_code rc = LS_OK;
+    for (size_t i = 0; rc == LS_OK && i < source->config.n_dbs; i++) {
+        const ls_coming coming = {.source = source, .config = &source->config.dbs[i]};
+        rc = ls_set_add(store, &coming, err);
     }
-    return ls_asprintf("%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-}
-
-static char *replica_key(const ls_entry *e) {
-    return ls_asprintf("%s", ls_storage_url(ls_replica_storage(e->replica)));
-}
-
-/* Names the first two databases whose key it is. */
-static ls_code say_which(const ls_store *store, char *(*key_of)(const ls_entry *), const char *key,
-                         const char *what, ls_err *err) {
-    const char *found[2] = {"", ""};
-    int n = 0;
-    for (size_t i = 0; n < 2 && i < store->n; i++) {
-        char *other = key_of(&store->entries[i]);
-        if (other != NULL && strcmp(other, key) == 0) {
-            found[n++] = ls_db_path(store->entries[i].db);
-        }
-        free(other);
-    }
-    return ls_fail(err, LS_ECONFIG, "two databases of the configuration %s: %s and %s", what,
-                   found[0], found[1]);
-}
-
-static ls_code refuse_twice(const ls_store *store, char *(*key_of)(const ls_entry *),
-                            const char *what, ls_err *err) {
-    char **keys = calloc(store->n + 1, sizeof(*keys));
-    ls_code rc = keys == NULL ? ls_fail(err, LS_ENOMEM, "look for doubles") : LS_OK;
-    for (size_t i = 0; rc == LS_OK && i < store->n; i++) {
-        keys[i] = key_of(&store->entries[i]);
-        if (keys[i] == NULL) {
-            rc = ls_fail(err, LS_ENOMEM, "look for doubles");
-        }
-    }
-    if (rc == LS_OK) {
-        qsort(keys, store->n, sizeof(*keys), by_text);
-    }
-    for (size_t i = 1; rc == LS_OK && i < store->n; i++) {
-        if (strcmp(keys[i - 1], keys[i]) == 0) {
-            rc = say_which(store, key_of, keys[i], what, err);
-        }
-    }
-    for (size_t i = 0; keys != NULL && i < store->n; i++) {
-        free(keys[i]);
-    }
-    free(keys);
     return rc;
 }
 
-static ls_code open_entries(ls_store *store, ls_err *err) {
-    store->entries = calloc(store->config->n_dbs + 1, sizeof(*store->entries));
-    if (store->entries == NULL) {
-        return ls_fail(err, LS_ENOMEM, "%zu databases", store->config->n_dbs);
+static ls_code add_config(ls_store *store, const ls_config *config, ls_err *err) {
+    ls_config shared = *config;
+    ls_source *source = ls_source_new(&shared, false);
+    if (source == NULL) {
+        return ls_fail(err, LS_ENOMEM, "store");
     }
-    for (size_t i = 0; i < store->config->n_dbs; i++) {
-        store->n = i + 1;
-        ls_code rc = ls_entry_init(&store->entries[i], store, &store->config->dbs[i], err);
-        if (rc != LS_OK) {
-            return rc;
-        }
-    }
-    return LS_OK;
+    (void)ls_source_use(source); /* also where there is no database */
+    ls_code rc = add_all(store, source, err);
+    ls_source_drop(source);
+    return rc;
 }
 
 ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out, ls_err *err) {
@@ -251,7 +200,7 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
     if (store == NULL) {
         return ls_fail(err, LS_ENOMEM, "store");
     }
-    store->config = config;
+    store->settings = ls_settings_of(config);
     store->log = log;
     store->safety_interval = LS_STORE_SAFETY_NS;
     store->stall_limit = LS_STALL_NS;
@@ -262,14 +211,7 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
         rc = open_loop(store, err);
     }
     if (rc == LS_OK) {
-        rc = open_entries(store, err);
-    }
-    if (rc == LS_OK) {
-        rc = refuse_twice(store, db_key, "are the same file", err);
-    }
-    if (rc == LS_OK) {
-        rc = refuse_twice(store, replica_key, "share one replica", err);
-        (void)ls_hint(err, "give each database its own replica path");
+        rc = add_config(store, config, err);
     }
     if (rc != LS_OK) {
         ls_store_free(store);
@@ -309,10 +251,11 @@ static void say_schedules(const ls_store *store) {
 static void begin(ls_store *store) {
     say_schedules(store);
     for (size_t i = 0; i < store->n; i++) {
-        if (store->entries[i].monitored) {
-            ls_entry_start(&store->entries[i]);
+        if (store->entries[i]->monitored) {
+            ls_entry_start(store->entries[i]);
         }
     }
+    store->running = true;
     uint64_t ms = (uint64_t)(store->safety_interval / LS_MS);
     (void)uv_timer_start(&store->safety, on_safety, ms, ms);
 }
@@ -372,7 +315,7 @@ static ls_code once(ls_entry *e, const ls_store_once_opts *opts, ls_err *err) {
 ls_code ls_store_once(ls_store *store, const ls_store_once_opts *opts, ls_err *err) {
     ls_code rc = LS_OK;
     for (size_t i = 0; rc == LS_OK && i < store->n; i++) {
-        rc = once(&store->entries[i], opts, err);
+        rc = once(store->entries[i], opts, err);
     }
     return rc;
 }
@@ -389,7 +332,7 @@ static void close_loop(ls_store *store) {
         uv_close((uv_handle_t *)&store->sigusr2, NULL);
         uv_close((uv_handle_t *)&store->ready, NULL);
         for (size_t i = 0; i < store->n; i++) {
-            ls_entry_close(&store->entries[i]);
+            ls_entry_free(store->entries[i]);
         }
         ls_watch_close(store);
     }
@@ -407,11 +350,7 @@ void ls_store_free(ls_store *store) {
     if (store->loop_open) {
         close_loop(store);
     }
-    ls_watch_free(store);
-    for (size_t i = 0; i < store->n; i++) {
-        ls_entry_done(&store->entries[i]);
-    }
-    free(store->entries);
+    ls_set_done(store);
     ls_calls_done(store);
     (void)pthread_mutex_destroy(&store->mutex);
     free(store);

@@ -37,8 +37,9 @@ void ls_store_set_hooks(ls_store *store, const ls_store_hooks *hooks);
 
 /* Runs until SIGINT, SIGTERM or ls_store_stop; then a last capture and upload of every database,
  * tried again every shutdown-sync-interval until shutdown-sync-timeout; a second signal skips that.
- * LS_OK only if every database's last sync succeeded. A caller that blocked SIGINT and SIGTERM
- * before, so that none is lost, finds them unblocked. */
+ * SIGHUP reads the configuration again (ls_store_reload). LS_OK only if every database's last sync
+ * succeeded. A caller that blocked these signals before, so that none is lost, finds them unblocked
+ * meanwhile. */
 LS_MUST ls_code ls_store_run(ls_store *store, ls_err *err);
 
 /* What one pass does beside capture and upload; no levels, no level-0 retention. */

@@ -27,9 +27,8 @@ struct ls_folder {
     bool resting; /* not active because nothing that is told would matter */
     dev_t dev;    /* of the folder that is watched */
     ino_t ino;
-    watched *files;
+    watched *files; /* by name */
     size_t n, cap;
-    bool sorted;
 };
 
 /* ---- A notice ---- */
@@ -77,10 +76,6 @@ static void on_notice(uv_fs_event_t *handle, const char *name, int events, int s
     (void)events;
     if (f->store->stopping) {
         return;
-    }
-    if (!f->sorted) {
-        qsort(f->files, f->n, sizeof(*f->files), by_name);
-        f->sorted = true;
     }
     if (status < 0 || name == NULL) {
         for (size_t i = 0; i < f->n; i++) {
@@ -208,28 +203,56 @@ static ls_folder *folder_get(ls_store *store, const char *file) {
 
 /* ---- A database in its folders ---- */
 
-static bool folder_add(ls_folder *f, ls_entry *e, const char *name, size_t len) {
-    for (size_t i = 0; i < f->n; i++) {
-        if (f->files[i].entry == e && strlen(f->files[i].name) == len &&
-            memcmp(f->files[i].name, name, len) == 0) {
+/* Index of the first file that is not before that name. */
+static size_t file_index(const ls_folder *f, const watched *key) {
+    size_t lo = 0, hi = f->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (by_name(&f->files[mid], key) < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+static bool has_file(const ls_folder *f, size_t index, const watched *key) {
+    while (index < f->n && by_name(&f->files[index], key) == 0) {
+        if (f->files[index++].entry == key->entry) {
             return true;
         }
     }
-    if (f->n == f->cap) {
-        size_t cap = f->cap == 0 ? 4 : 2 * f->cap;
-        watched *grown = realloc(f->files, cap * sizeof(*grown));
-        if (grown == NULL) {
-            return false;
-        }
+    return false;
+}
+
+static bool make_room(ls_folder *f) {
+    if (f->n < f->cap) {
+        return true;
+    }
+    size_t cap = f->cap == 0 ? 4 : 2 * f->cap;
+    watched *grown = realloc(f->files, cap * sizeof(*grown));
+    if (grown != NULL) {
         f->files = grown;
         f->cap = cap;
     }
-    char *copy = strndup(name, len);
-    if (copy == NULL) {
+    return grown != NULL;
+}
+
+static bool folder_add(ls_folder *f, ls_entry *e, const char *name, size_t len) {
+    watched file = {.name = strndup(name, len), .entry = e};
+    if (file.name == NULL || !make_room(f)) {
+        free(file.name);
         return false;
     }
-    f->files[f->n++] = (watched){.name = copy, .entry = e};
-    f->sorted = false;
+    size_t index = file_index(f, &file);
+    if (has_file(f, index, &file)) {
+        free(file.name);
+        return true;
+    }
+    memmove(f->files + index + 1, f->files + index, (f->n - index) * sizeof(*f->files));
+    f->files[index] = file;
+    f->n++;
     return true;
 }
 
@@ -244,6 +267,17 @@ static void folder_remove(ls_folder *f, const ls_entry *e) {
     }
     f->n = kept;
 }
+
+static void folder_free(ls_folder *f) {
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->files[i].name);
+    }
+    free(f->files);
+    free(f->path);
+    free(f);
+}
+
+static void on_folder_closed(uv_handle_t *handle) { folder_free(handle->data); }
 
 /* Watched, unless all databases in it rest. */
 static void folder_rest(ls_folder *f) {
@@ -289,16 +323,36 @@ void ls_watch_rest(ls_entry *e, bool on) {
     }
 }
 
+void ls_watch_forget(ls_entry *e) {
+    ls_store *store = e->store;
+    for (size_t i = 0; i < 2 && e->folders[i] != NULL; i++) {
+        ls_folder *f = e->folders[i];
+        bool found;
+        e->folders[i] = NULL;
+        if (i == 0 && e->folders[1] == f) {
+            e->folders[1] = NULL;
+        }
+        folder_remove(f, e);
+        size_t index = folder_index(store, f->path, &found);
+        if (f->n > 0 || !found) {
+            folder_rest(f);
+            continue;
+        }
+        store->n_folders--;
+        memmove(store->folders + index, store->folders + index + 1,
+                (store->n_folders - index) * sizeof(ls_folder *));
+        uv_close((uv_handle_t *)&f->handle, on_folder_closed);
+    }
+    free(e->wal);
+    e->wal = NULL;
+}
+
 void ls_watch_entry(ls_entry *e) {
     const char *wal = ls_db_wal_path(e->db), *path = ls_db_path(e->db);
     if (e->wal != NULL && strcmp(e->wal, wal) == 0) {
         return;
     }
-    for (size_t i = 0; e->wal != NULL && i < e->store->n_folders; i++) {
-        folder_remove(e->store->folders[i], e);
-    }
-    e->folders[0] = e->folders[1] = NULL;
-    free(e->wal);
+    ls_watch_forget(e);
     e->wal = strdup(wal);
     bool here = watch_file(e, path, strlen(path));
     bool there = watch_file(e, wal, strlen(wal) - strlen("-wal"));
@@ -307,7 +361,7 @@ void ls_watch_entry(ls_entry *e) {
 
 void ls_watch_check(ls_store *store) {
     for (size_t i = 0; i < store->n; i++) {
-        store->entries[i].unwatched = false;
+        store->entries[i]->unwatched = false;
     }
     for (size_t i = 0; i < store->n_folders; i++) {
         ls_folder *f = store->folders[i];
@@ -319,7 +373,7 @@ void ls_watch_check(ls_store *store) {
         }
     }
     for (size_t i = 0; i < store->n; i++) {
-        ls_entry *e = &store->entries[i];
+        ls_entry *e = store->entries[i];
         if (e->monitored) {
             ls_entry_polling(e, e->unwatched || e->wal == NULL);
         }
@@ -328,21 +382,7 @@ void ls_watch_check(ls_store *store) {
 
 void ls_watch_close(ls_store *store) {
     for (size_t i = 0; i < store->n_folders; i++) {
-        if (!uv_is_closing((uv_handle_t *)&store->folders[i]->handle)) {
-            uv_close((uv_handle_t *)&store->folders[i]->handle, NULL);
-        }
-    }
-}
-
-void ls_watch_free(ls_store *store) {
-    for (size_t i = 0; i < store->n_folders; i++) {
-        ls_folder *f = store->folders[i];
-        for (size_t k = 0; k < f->n; k++) {
-            free(f->files[k].name);
-        }
-        free(f->files);
-        free(f->path);
-        free(f);
+        uv_close((uv_handle_t *)&store->folders[i]->handle, on_folder_closed);
     }
     free(store->folders);
     store->folders = NULL;

@@ -52,7 +52,3 @@ t_backends_conform_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_conform_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 TAP_TESTS += t/backends/stores.t
 EXTRA_DIST += t/backends/stores.t
-t_backends_test_http_SOURCES = t/backends/test_http.c t/support/helper.h
-t_backends_test_http_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) -lpthread
-t_backends_test_http_LDFLAGS = $(AM_LDFLAGS) -static
-t_backends_test_http_CPPFLAGS = $(LS_TEST_CPPFLAGS) $(CRYPTO_CFLAGS)

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """A running daemon by its control socket: every command, what it does to a replica, metrics, events,
-jobs, and a daemon that is gone, stopped, there twice, or not ours. cmd/serve.c"""
+jobs, a configuration that is read again, and a daemon that is gone, stopped, there twice, or not
+ours. cmd/serve.c cmd/reread.c"""
 
 import atexit
+import contextlib
 import http.client
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -94,6 +97,28 @@ class Controlled(daemon.Site):
         return self.job(number)
 
 
+def make(path, rows):
+    """Adds rows to a database, which may be new."""
+    with contextlib.closing(sqlite3.connect(path, timeout=20)) as db:
+        db.execute("PRAGMA journal_mode=wal")
+        db.execute("CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, v)")
+        for _ in range(rows):
+            db.execute("INSERT INTO t(v) VALUES (randomblob(500))")
+        db.commit()
+
+
+def dump(path):
+    with contextlib.closing(sqlite3.connect(path, timeout=20)) as db:
+        return "\n".join(db.iterdump())
+
+
+def restored(s, root):
+    """What a replica restores to, as text."""
+    out = s.dir + "/restored.db"
+    r = litestream("restore", "-force", "-integrity-check", "full", "-o", out, "file://" + root)
+    return dump(out) if r.rc == 0 else r
+
+
 def commands():
     # An hour: nothing happens by itself after the first write.
     s = Controlled(interval="1h")
@@ -138,16 +163,87 @@ def commands():
     # ---- register, unregister ----
     other = s.dir + "/other.db"
     root = s.dir + "/other-replica"
-    for r in (s.ctl("register", "-replica", "file://" + root, other), s.ctl("unregister", s.db)):
-        tap.ok(r.rc == 1 and "are fixed" in r.err and "hint: change litestream.yml" in r.err,
-               "the databases of a running daemon are fixed", r)
+    make(other, 7)
+    j = s.json("register", "-replica", "file://" + root, other)
+    tap.ok(j.get("status") == "registered" and j.get("db_path") == other, "register", j)
+    tap.ok(s.ctl("sync", "-wait", other).rc == 0, "sync -wait of a registered database", s.tail())
+    tap.equal(restored(s, root), dump(other), "... and then its replica has what is committed")
+    r = s.ctl("register", "-replica", "file://" + root, other)
+    tap.ok(r.rc == 0 and "status: already registered" in r.out, "register again", r)
+    tap.equal([d["path"] for d in s.json("list")["databases"]], [s.db, other], "both are listed")
+    r = s.ctl("register", "-replica", "file://" + root, s.dir + "/third.db")
+    tap.ok(r.rc == 1 and "share one replica" in r.err and "hint: " in r.err,
+           "a replica that another database has is refused", r)
     r = s.ctl("register", "-replica", "s3x://b/x", s.dir + "/third.db")
     tap.ok(r.rc == 1 and "invalid replica url" in r.err, "a wrong URL is refused", r)
-    tap.equal(len(s.json("list")["databases"]), 1, "the list is as before")
+    make(other, 5)
+    j = s.json("unregister", other)
+    tap.ok(j.get("status") == "unregistered" and j.get("final_txid", 0) > 1, "unregister", j)
+    tap.equal(restored(s, root), dump(other), "... syncs a last time")
+    tap.equal(s.json("unregister", other).get("status"), "already_unregistered", "unregister again")
+    tap.equal([d["path"] for d in s.json("list")["databases"]], [s.db], "the list is as before")
+    make(other, 5)
+    tap.ok(dump(other) != restored(s, root), "what is written then stays here")
+    tap.equal(s.json("register", "-replica", "file://" + root, other).get("status"), "registered",
+              "register once more")
+    tap.ok(s.ctl("sync", "-wait", other).rc == 0, "sync -wait", s.tail())
+    tap.equal(restored(s, root), dump(other), "... goes on where it was")
+    s.json("unregister", other)
     s.check("a daemon that was told all this ends well", errors=None)
     tap.ok(not os.path.exists(s.socket), "its socket is gone")
     r = s.ctl("info")
     tap.ok(r.rc == 1 and "failed to connect to control socket" in r.err, "info says that it is gone", r)
+
+
+def reloading():
+    s = Controlled()
+    other, third = s.dir + "/other.db", s.dir + "/third.db"
+    make(other, 3)
+    make(third, 3)
+    s.start()
+    with open(s.config) as f:
+        before = f.read()
+
+    def write(text):
+        with open(s.config, "w") as f:
+            f.write(text)
+
+    def listed():
+        return [d["path"] for d in s.json("list")["databases"]]
+
+    def entry(path):
+        return "  - {path: %s, replica: {path: %s-replica, sync-interval: 50ms}}\n" % (path, path)
+
+    assert "dbs:\n" in before, before
+    both = before.replace("dbs:\n", "dbs:\n" + entry(other), 1)
+    write(both)
+    s.daemon.process.send_signal(signal.SIGHUP)
+    tap.ok(tap.wait_for(lambda: listed() == [s.db, other]), "SIGHUP: a new database is there", s.tail())
+    tap.ok(s.ctl("sync", "-wait", other).rc == 0, "... and is replicated", s.tail())
+    tap.equal(restored(s, other + "-replica"), dump(other), "... all of it")
+    write(both + "\nunknown-key: 1\n")
+    s.daemon.process.send_signal(signal.SIGHUP)
+    tap.ok(tap.wait_for(lambda: s.count("everything goes on as before") == 1),
+           "a configuration with an error changes nothing, and the log says so", s.tail())
+    tap.ok(s.count('unknown key \\"unknown-key\\"') == 1 and s.count("hint=") >= 1,
+           "... with the error and a hint", s.tail())
+    r = s.ask("POST", "/reload", {})
+    tap.ok(r[0] == 400 and "unknown-key" in r[1]["error"] and "hint" in r[1], "/reload says it too", r)
+    tap.equal(listed(), [s.db, other], "the list is as before")
+    make(other, 4)
+    write(before.replace("dbs:\n", "dbs:\n" + entry(third), 1).replace(
+        "127.0.0.1:%d" % s.port, "127.0.0.1:1"))
+    status, j = s.ask("POST", "/reload", {})
+    tap.ok(status == 200 and (j["added"], j["removed"], j["kept"]) == (1, 1, 1), "/reload", j)
+    tap.ok(tap.wait_for(lambda: listed() == [s.db, third]), "the one that is not named is gone", s.tail())
+    tap.equal(restored(s, other + "-replica"), dump(other), "... after a last sync")
+    tap.equal(s.count("a changed setting counts after a restart only"), 1, "addr needs a restart")
+    write(before.replace("dbs:\n", "dbs:\n" + entry(third).replace("third.db-replica", "moved"), 1))
+    status, j = s.ask("POST", "/reload", {})
+    tap.ok(status == 200 and (j["changed"], j["kept"]) == (1, 1), "one has another replica", j)
+    tap.ok(tap.wait_for(lambda: s.ctl("sync", "-wait", third).rc == 0), "... and starts there", s.tail())
+    tap.equal(restored(s, s.dir + "/moved"), dump(third), "... whole")
+    s.check("the daemon ends well", errors=None)
 
 
 def inspection():
@@ -277,5 +373,5 @@ def ends_while_asked():
     idle.close()
 
 
-daemon.stories(commands, inspection, trouble, ends_while_asked)
+daemon.stories(commands, reloading, inspection, trouble, ends_while_asked)
 tap.done()

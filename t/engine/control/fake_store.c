@@ -260,14 +260,25 @@ ls_code ls_store_stop_db(ls_store *s, const char *path, int64_t timeout_ns, bool
     return rc;
 }
 
-ls_code ls_store_register(ls_store *s, const ls_db_config *config, bool *changed, ls_err *err) {
+ls_code ls_store_register(ls_store *s, ls_config *config, bool *changed, ls_err *err) {
+    const ls_db_config *db = &config->dbs[0];
     pthread_mutex_lock(&s->mutex);
-    note(s, "register", config->path, false, config->replica.sync_interval);
-    snprintf(s->last.url, sizeof s->last.url, "%s", config->replica.url);
+    note(s, "register", db->path, false, db->replica.sync_interval);
+    snprintf(s->last.url, sizeof s->last.url, "%s", db->replica.url);
     ls_code rc = scripted(s, err);
-    *changed = rc == LS_OK && find(s, config->path) == NULL;
+    *changed = rc == LS_OK && find(s, db->path) == NULL;
     if (*changed)
-        (void)fake_store_add(s, config->path, LS_DB_REPLICATING, 0);
+        (void)fake_store_add(s, db->path, LS_DB_REPLICATING, 0);
+    pthread_mutex_unlock(&s->mutex);
+    ls_config_done(config);
+    return rc;
+}
+
+ls_code ls_store_reload(ls_store *s, ls_reload_counts *counts, ls_err *err) {
+    pthread_mutex_lock(&s->mutex);
+    note(s, "reload", "", false, 0);
+    ls_code rc = scripted(s, err);
+    *counts = (ls_reload_counts){.added = 1, .removed = 2, .changed = 3, .kept = s->n};
     pthread_mutex_unlock(&s->mutex);
     return rc;
 }

@@ -129,6 +129,20 @@ static void test_register(void **state) {
     fake_store_fail(f->store, LS_OK, "");
 }
 
+static void test_reload(void **state) {
+    fixture *f = *state;
+
+    expect(f, "POST", "/reload", "{}", 200,
+           "{\"status\":\"reloaded\",\"added\":1,\"removed\":2,\"changed\":3,\"kept\":2}");
+    expect(f, "POST", "/reload", "", 200,
+           "{\"status\":\"reloaded\",\"added\":1,\"removed\":2,\"changed\":3,\"kept\":2}");
+    assert_string_equal(fake_store_last(f->store).name, "reload");
+    fake_store_fail(f->store, LS_ECONFIG, "c.yml:1:2: wrong");
+    expect_part(f, "POST", "/reload", "{}", 400,
+                "{\"error\":\"failed to read the configuration again: c.yml:1:2: wrong\"");
+    fake_store_fail(f->store, LS_OK, "");
+}
+
 static void test_snapshot(void **state) {
     fixture *f = *state;
 
@@ -540,6 +554,7 @@ int main(void) {
         served(test_sync),
         alone(test_sync_of_changes),
         served(test_register),
+        served(test_reload),
         served(test_snapshot),
         alone(test_state),
         served(test_health),

@@ -1,7 +1,9 @@
 # Tests of engine/store.
-UNIT_TESTS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls
-check_PROGRAMS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls
-t_engine_store_test_store_SOURCES = t/engine/store/test_store.c t/support/dbkit.h
+UNIT_TESTS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls \
+	t/engine/store/test_set
+check_PROGRAMS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls \
+	t/engine/store/test_set
+t_engine_store_test_store_SOURCES = t/engine/store/test_store.c t/engine/store/kit.h t/support/dbkit.h
 t_engine_store_test_store_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
 t_engine_store_test_store_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=uv_fs_event_start
 t_engine_store_test_store_CPPFLAGS = $(LS_TEST_CPPFLAGS)
@@ -9,7 +11,11 @@ t_engine_store_test_schedule_SOURCES = t/engine/store/test_schedule.c
 t_engine_store_test_schedule_LDADD = $(LS_TEST_LIBS)
 t_engine_store_test_schedule_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_store_test_schedule_CPPFLAGS = $(LS_TEST_CPPFLAGS)
-t_engine_store_test_calls_SOURCES = t/engine/store/test_calls.c t/support/dbkit.h
+t_engine_store_test_calls_SOURCES = t/engine/store/test_calls.c t/engine/store/kit.h t/support/dbkit.h
 t_engine_store_test_calls_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
 t_engine_store_test_calls_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_store_test_calls_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_store_test_set_SOURCES = t/engine/store/test_set.c t/engine/store/kit.h t/support/dbkit.h
+t_engine_store_test_set_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+t_engine_store_test_set_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_store_test_set_CPPFLAGS = $(LS_TEST_CPPFLAGS)

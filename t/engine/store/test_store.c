@@ -1,12 +1,9 @@
 /*
  * The daemon in a thread, writing applications in others, and what arrives at the replica.
  *
- * Intervals are either an hour, so that what happens at all happens because of a notice, or so
- * short that every deadline here (10 s) is far beyond them. Nothing is asserted on how long a thing
- * took, but on what came before what and on how often.
+ * Nothing is asserted on how long a thing took, but on what came before what and on how often.
  */
 #include "engine/replica/compact.h"
-#include "engine/store/internal.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -15,27 +12,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "t/support/dbkit.h"
-#include "t/support/tempdir.h"
-
-#define HOUR (3600 * LS_SEC)
-
-typedef struct fixture {
-    char *dir, *path, *root, *log_path;
-    ls_log log;
-    sqlite3 *app;
-    ls_config config;
-    ls_store *store;
-    pthread_t thread;
-    bool running;
-    ls_code rc;
-    ls_err err;
-} fixture;
+#include "t/engine/store/kit.h"
 
 /* ---- Watches that fail ---- */
 
@@ -49,11 +29,6 @@ int __wrap_uv_fs_event_start(uv_fs_event_t *h, uv_fs_event_cb cb, const char *pa
         return UV_ENOSPC;
     }
     return watching == WATCH_DEAF ? 0 : __real_uv_fs_event_start(h, cb, path, flags);
-}
-
-static void nap(int ms) {
-    struct timespec t = {.tv_nsec = ms * 1000000L};
-    (void)nanosleep(&t, NULL);
 }
 
 /* ---- A disk that is slow to sync; SQLite comes here too ---- */
@@ -79,26 +54,6 @@ int fsync(int fd) {
 /* ---- Verbs ---- */
 
 static int64_t now(void) { return ls_mono_ns(&ls_clock_system); }
-
-typedef bool (*condition)(fixture *f, const void *arg);
-
-/* Waits until the condition holds; it must within 10 s. */
-static void await_(fixture *f, condition holds, const void *arg, const char *what) {
-    int64_t until = now() + 10 * LS_SEC;
-    while (!holds(f, arg)) {
-        if (now() > until) {
-            fail_msg("waited in vain for %s", what);
-        }
-        nap(3);
-    }
-}
-#define await(f, holds, arg) await_(f, holds, arg, #holds "(" #arg ")")
-
-static int logged(const fixture *f, const char *text) { return count_in(f->log_path, text); }
-
-static bool is_logged(fixture *f, const void *text) { return logged(f, text) > 0; }
-
-static bool is_replicated(fixture *f, const void *path) { return replica_is_db(f->root, path); }
 
 static ls_txid uploaded(const fixture *f) {
     ls_err err = LS_ERR_INIT;
@@ -140,54 +95,21 @@ static bool has_captured(fixture *f, const void *txid) {
     return captured(f) >= *(const ls_txid *)txid;
 }
 
-static ls_db_config *add_db(fixture *f, const char *path, const char *root) {
-    ls_err err = LS_ERR_INIT;
-    char *url = ls_asprintf("file://%s", root);
-    must(ls_config_add(&f->config, path, url, &err), &err);
-    free(url);
-    return &f->config.dbs[f->config.n_dbs - 1];
-}
-
-static ls_db_config *the_db(fixture *f, int64_t interval) {
-    ls_db_config *c = add_db(f, f->path, f->root);
-    c->monitor_interval = c->replica.sync_interval = interval;
-    return c;
-}
-
-static void *run(void *arg) {
-    fixture *f = arg;
-    f->rc = ls_store_run(f->store, &f->err);
-    return NULL;
-}
-
 /* safety: how often the net under notices is drawn, 0: as ever. */
 static void start_with(fixture *f, int64_t safety) {
-    ls_err err = LS_ERR_INIT;
-    f->err = err;
-    must(ls_store_new(&f->config, &f->log, &f->store, &err), &err);
+    make(f);
     if (safety != 0) {
         f->store->safety_interval = safety;
     }
-    assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);
-    f->running = true;
+    begin(f);
 }
 
 static void start(fixture *f) { start_with(f, 0); }
 
-static ls_code join(fixture *f) {
-    assert_int_equal(pthread_join(f->thread, NULL), 0);
-    f->running = false;
-    ls_store_free(f->store);
-    f->store = NULL;
-    return f->rc;
+static void end_well(fixture *f) {
+    stop_well(f);
+    drop_store(f);
 }
-
-static ls_code stop(fixture *f) {
-    ls_store_stop(f->store);
-    return join(f);
-}
-
-static void stop_well(fixture *f) { must(stop(f), &f->err); }
 
 /* At once: who writes there meanwhile finds nothing, not a part. */
 static void remove_tree(const char *path) {
@@ -201,39 +123,12 @@ static void remove_tree(const char *path) {
 static int fulls(const fixture *f) { return logged(f, "msg=\"full snapshot\""); }
 
 static int setup(void **state) {
-    fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    if (tempdir_setup((void **)&f->dir) != 0) {
-        return -1;
-    }
-    f->path = ls_path_join(f->dir, "a.db");
-    f->root = ls_path_join(f->dir, "replica");
-    f->log_path = ls_path_join(f->dir, "log");
-    f->log = LS_LOG_DEFAULT;
-    f->log.fd = open(f->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    ls_config_init(&f->config);
     watching = WATCH_WELL;
     atomic_store(&sync_ms, 0);
-    *state = f;
-    return f->log.fd >= 0 ? 0 : -1;
+    return kit_setup(state);
 }
 
-static int teardown(void **state) {
-    fixture *f = *state;
-    if (f->running) {
-        (void)stop(f);
-    }
-    ls_store_free(f->store);
-    sqlite3_close(f->app);
-    close(f->log.fd);
-    ls_config_done(&f->config);
-    free(f->path);
-    free(f->root);
-    free(f->log_path);
-    int rc = tempdir_teardown((void **)&f->dir);
-    free(f);
-    return rc;
-}
+static int teardown(void **state) { return kit_teardown(state); }
 
 /* ---- When jobs run ---- */
 
@@ -289,7 +184,7 @@ static void commit_beside_the_safety_poll(void **state) {
     }
     nap(900);
     nap(900);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "msg=\"file-change notices do not arrive, polling instead\""), 0);
 }
 
@@ -308,7 +203,7 @@ static void much_log_does_not_wait_where_it_is_polled(void **state) {
         sql(f->app, "INSERT INTO big VALUES(randomblob(1000000))");
     }
     await(f, has_captured, &two);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
     watching = WATCH_WELL;
 }
@@ -330,7 +225,7 @@ static void replaced_database_does_not_wait(void **state) {
     assert_int_equal(rename(other, f->path), 0);
     free(other);
     await(f, is_logged, "msg=\"database is opened again\"");
-    stop_well(f);
+    end_well(f);
 }
 
 /* With intervals of an hour the first write is there at once, the second waits for its turn, which
@@ -345,7 +240,7 @@ static void first_write_goes_at_once_and_the_next_waits(void **state) {
     add_rows(f->app, 5);
     nap(200);
     assert_int_equal(uploaded(f), 1);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
     assert_true(uploaded(f) >= 2);
 }
@@ -363,7 +258,7 @@ static void captures_wait_for_the_longer_interval(void **state) {
         nap(10);
     }
     assert_int_equal(captured(f), 1);
-    stop_well(f);
+    end_well(f);
     assert_true(uploaded(f) >= 2);
     assert_true(replica_is_db(f->root, f->path));
 }
@@ -384,7 +279,7 @@ static void much_log_does_not_wait(void **state) {
     await(f, has_captured, &two);
     await(f, file_has_grown, &size);
     assert_int_equal(uploaded(f), 1);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
 }
 
@@ -395,7 +290,7 @@ static void what_is_there_at_the_start_is_uploaded(void **state) {
     the_db(f, HOUR);
     start(f);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
 }
 
 /* Bursts: no more files than intervals have begun, and one each for the first and the last. */
@@ -410,7 +305,7 @@ static void bursts_are_batched(void **state) {
         add_rows(f->app, 1);
         nap(2);
     }
-    stop_well(f);
+    end_well(f);
     int64_t elapsed = now() - begun;
     assert_true(replica_is_db(f->root, f->path));
     assert_true(uploaded(f) >= 3);
@@ -435,7 +330,7 @@ static void write_steadily(fixture *f, int64_t interval, int64_t duration, int r
     assert_true((int64_t)files <= elapsed / interval + 2);
     assert_true(files >= 3);
     assert_true(logged(f, "restarted=true") >= restarts);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
     assert_int_equal(logged(f, "msg=\"ltx file uploaded\""), uploaded(f));
     assert_int_equal(fulls(f), 1);
@@ -479,7 +374,7 @@ static void own_bump_is_captured_and_then_there_is_rest(void **state) {
     nap(300);
     assert_int_equal(captured(f), files);
     assert_int_equal(logged(f, "msg=checkpoint"), checkpoints);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(captured(f), files);
 }
 
@@ -498,7 +393,7 @@ static void lone_commits_all_arrive(void **state) {
         nap(i % 13);
     }
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
 }
 
 /* Notices come while a transaction is still being written; its commit is not put off for that. */
@@ -508,7 +403,7 @@ static void notice_before_the_commit(void **state) {
     the_db(f, HOUR);
     start(f);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     start(f);
     nap(50);
     sql(f->app, "PRAGMA cache_size=5; PRAGMA cache_spill=1; BEGIN");
@@ -518,7 +413,7 @@ static void notice_before_the_commit(void **state) {
     }
     sql(f->app, "COMMIT");
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     assert_true(captured(f) >= 2);
 }
 
@@ -530,7 +425,7 @@ static void commit_behind_a_slow_sync(void **state) {
     the_db(f, HOUR);
     start(f);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     start(f);
     nap(50);
     sql(f->app, "PRAGMA synchronous=FULL");
@@ -538,7 +433,7 @@ static void commit_behind_a_slow_sync(void **state) {
     add_rows(f->app, 1);
     atomic_store(&sync_ms, 0);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     assert_true(captured(f) >= 2);
 }
 
@@ -552,7 +447,7 @@ static void no_watch_left_means_polling(void **state) {
         add_rows(f->app, 1);
         await(f, is_replicated, f->path);
     }
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "level=WARN msg=\"cannot watch folder, polling instead\""), 1);
     assert_int_equal(logged(f, "reason=\"no space left on device\""), 1);
 }
@@ -572,7 +467,7 @@ static void notices_that_never_come(void **state) {
         await(f, is_replicated, f->path);
         nap(250);
     }
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "msg=\"file-change notices do not arrive, polling instead\""), 1);
     watching = WATCH_WELL;
 }
@@ -589,7 +484,7 @@ static void notices_that_come(void **state) {
     }
     await(f, is_replicated, f->path);
     nap(100);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "level=WARN"), 0);
 }
 
@@ -609,7 +504,7 @@ static void idle_says_and_does_nothing(void **state) {
     assert_int_equal(before.st_size, after.st_size);
     assert_int_equal(captured(f), txid);
     assert_int_equal(uploaded(f), txid);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(uploaded(f), txid);
     assert_int_equal(logged(f, "rror"), 0);
 }
@@ -625,7 +520,7 @@ static void checkpoint_when_idle(void **state) {
     await(f, has_uploaded, &first);
     add_rows(f->app, 200);
     await(f, file_has_grown, &size);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
 }
 
@@ -638,11 +533,11 @@ static void long_logs_come_in_pieces(void **state) {
     start(f);
     f->app = app_create(f->path, 4096);
     await(f, has_uploaded, &first);
-    stop_well(f);
+    end_well(f);
     add_rows(f->app, 150);
     start(f);
     await(f, has_captured, &several);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
 }
 
@@ -653,7 +548,7 @@ static void not_monitored_is_left_alone(void **state) {
     start(f);
     add_rows(f->app, 3);
     nap(200);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(captured(f), 0);
     assert_absent(f->root);
 }
@@ -680,7 +575,7 @@ static void many_databases_in_one_folder(void **state) {
         f->root = (free(f->root), strdup(roots[i]));
         await(f, is_replicated, paths[i]);
     }
-    stop_well(f);
+    end_well(f);
     for (int i = 0; i < N; i++) {
         assert_true(replica_is_db(roots[i], paths[i]));
         sqlite3_close(apps[i]);
@@ -703,7 +598,7 @@ static void folder_and_database_appear_later(void **state) {
     assert_int_equal(mkdir(dir, 0755), 0);
     f->app = app_create(f->path, 4096);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "rror"), 0);
     free(dir);
 }
@@ -732,7 +627,7 @@ static void database_removed_and_made_again(void **state) {
     await(f, is_replicated, f->path);
     add_rows(f->app, 3);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
 }
 
 static void folder_removed_and_made_again(void **state) {
@@ -752,7 +647,7 @@ static void folder_removed_and_made_again(void **state) {
     f->app = app_create(f->path, 4096);
     add_rows(f->app, 3);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     free(dir);
 }
 
@@ -780,7 +675,7 @@ static void folder_replaced_while_a_commit_waits(void **state) {
     await(f, is_replicated, f->path);
     add_rows(f->app, 1);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     free(dir);
 }
 
@@ -800,7 +695,7 @@ static void through_a_symbolic_link(void **state) {
         add_rows(f->app, 2);
         await(f, is_replicated, real);
     }
-    stop_well(f);
+    end_well(f);
     free(dir);
     free(real);
 }
@@ -823,7 +718,7 @@ static void replica_comes_back(void **state) {
     }
     assert_int_equal(unlink(f->root), 0);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "msg=\"monitor error\""), 1);
     assert_int_equal(logged(f, "msg=\"replica sync recovered\""), 1);
     assert_int_equal(logged(f, "level=ERROR"), 1);
@@ -840,7 +735,7 @@ static void replica_emptied_while_running(void **state) {
     remove_tree(f->root);
     add_rows(f->app, 1);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "msg=\"replica is compared again\""), 1);
     assert_int_equal(logged(f, "level=ERROR"), 0);
     assert_int_equal(fulls(f), 1);
@@ -854,7 +749,7 @@ static void meta_directory_lost(void **state) {
     the_db(f, 20 * LS_MS);
     start(f);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     ls_txid before = uploaded(f);
     char *meta = meta_of(f);
     remove_tree(meta);
@@ -862,7 +757,7 @@ static void meta_directory_lost(void **state) {
     add_rows(f->app, 2);
     start(f);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(fulls(f), 2);
     assert_true(uploaded(f) > before);
     assert_int_equal(logged(f, "rror"), 0);
@@ -987,7 +882,7 @@ static void levels_follow_their_schedules(void **state) {
     }
     await(f, is_replicated, f->path);
     await_all_levels(f);
-    stop_well(f);
+    end_well(f);
     assert_true(level_files(f, 1) < level_files(f, 0));
     assert_true(level_files(f, 9) >= 2);
     assert_true(replica_is_db(f->root, f->path));
@@ -1005,7 +900,7 @@ static void first_file_is_copied(void **state) {
     start(f);
     await(f, has_level, &one);
     await(f, has_level, &snapshot);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "copied=true"), 1);
     char *paths[3];
     struct stat st[3];
@@ -1046,7 +941,7 @@ static void idle_makes_no_request(void **state) {
     assert_int_equal(unlink(f->root), 0);
     assert_int_equal(rename(away, f->root), 0);
     free(away);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
     assert_int_equal(logged(f, "level=ERROR"), 0);
     assert_int_equal(logged(f, "level=WARN"), 0);
@@ -1061,12 +956,12 @@ static void nothing_is_compacted_twice(void **state) {
     add_rows(f->app, 20);
     await(f, is_replicated, f->path);
     await_all_levels(f);
-    stop_well(f);
+    end_well(f);
     int one = level_files(f, 1), two = level_files(f, 2), nine = level_files(f, 9);
     for (int i = 0; i < 3; i++) {
         start(f);
         nap(700);
-        stop_well(f);
+        end_well(f);
     }
     assert_int_equal(level_files(f, 1), one);
     assert_int_equal(level_files(f, 2), two);
@@ -1098,7 +993,7 @@ static void failing_level_blocks_nothing(void **state) {
     await(f, is_logged, "msg=\"compaction recovered\"");
     const level_end level1 = {1, captured(f)};
     await(f, has_level, &level1);
-    stop_well(f);
+    end_well(f);
     free(ltx);
     free(one);
 }
@@ -1118,7 +1013,7 @@ static void emptied_replica_is_seen_by_a_listing(void **state) {
     await(f, is_replicated, f->path);
     remove_tree(f->root);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(logged(f, "msg=\"replica is compared again\""), 1);
     assert_int_equal(fulls(f), 1);
 }
@@ -1145,7 +1040,7 @@ static void emptied_replica_without_local_files(void **state) {
     add_rows(f->app, 1);
     await(f, is_replicated, f->path);
     await_all_levels(f);
-    stop_well(f);
+    end_well(f);
     assert_true(replica_is_db(f->root, f->path));
     assert_int_equal(fulls(f), 2);
     assert_int_equal(logged(f, "level=ERROR"), 0);
@@ -1212,7 +1107,7 @@ static void damaged_file_is_said(void **state) {
     fixture *f = *state;
     with_a_damaged_file(f, false);
     await(f, is_logged, "msg=\"compaction failed\"");
-    stop_well(f);
+    end_well(f);
     assert_int_equal(level_files(f, 9), 1);
     assert_int_equal(logged(f, "auto-recover"), 0);
 }
@@ -1227,7 +1122,7 @@ static void damaged_file_is_recovered_from(void **state) {
     await(f, is_replicated, f->path);
     const level_end level1 = {1, captured(f)};
     await(f, has_level, &level1);
-    stop_well(f);
+    end_well(f);
     assert_int_equal(level_files(f, 9), 2);
     assert_true(replica_is_db(f->root, f->path));
 }
@@ -1248,7 +1143,7 @@ static void stops_at_any_moment(void **state) {
             nap(13);
         }
         int64_t begun = now();
-        stop_well(f);
+        end_well(f);
         assert_true(now() - begun < 5 * LS_SEC);
         assert_true(replica_is_db(f->root, f->path));
     }
@@ -1360,10 +1255,10 @@ static void hangup_does_no_harm(void **state) {
     start(f);
     await(f, is_replicated, f->path);
     kill(getpid(), SIGHUP);
-    await(f, is_logged, "hangup signal ignored");
+    await(f, is_logged, "there is no configuration to read again");
     add_rows(f->app, 1);
     await(f, is_replicated, f->path);
-    stop_well(f);
+    end_well(f);
 }
 
 static void missing_database_does_not_fail_the_stop(void **state) {
@@ -1371,7 +1266,7 @@ static void missing_database_does_not_fail_the_stop(void **state) {
     the_db(f, 20 * LS_MS);
     start(f);
     await(f, is_logged, "waiting for it");
-    stop_well(f);
+    end_well(f);
     assert_absent(f->root);
 }
 
