@@ -43,7 +43,9 @@ void ls_config_init(ls_config *c) {
 static void db_done(ls_db_config *db) {
     free(db->path);
     free(db->dir);
+    free(db->pattern);
     free(db->meta_path);
+    free(db->meta_dir);
     free(db->replica.type);
     free(db->replica.url);
     free(db->replica.path);
@@ -58,6 +60,9 @@ void ls_config_done(ls_config *c) {
     for (size_t i = 0; i < c->n_dbs; i++)
         db_done(&c->dbs[i]);
     free(c->dbs);
+    for (size_t i = 0; i < c->n_found; i++)
+        ls_config_derived_free(c->found[i]);
+    free(c->found);
     free(c->exec);
     free(c->heartbeat_url);
     free(c->log_level_text);
@@ -113,6 +118,11 @@ static ls_code copy_path(maker *m, const ls_raw *v, char **out) {
 static void take_num(const ls_raw *v, int64_t *out) {
     if (v->set)
         *out = v->num;
+}
+
+static void take_bool(const ls_raw *v, bool *out) {
+    if (v->set)
+        *out = v->num != 0;
 }
 
 /* Within int by validation. */
@@ -230,6 +240,8 @@ static ls_code make_db(maker *m, const ls_raw_db *raw, ls_db_config *db) {
     take_num(&raw->max_sync_wal_bytes, &db->max_sync_wal_bytes);
     take_int(&raw->min_checkpoint_page_count, &db->min_checkpoint_page_n);
     take_int(&raw->truncate_page_n, &db->truncate_page_n);
+    take_bool(&raw->recursive, &db->recursive);
+    take_bool(&raw->watch, &db->watch);
     db->restore_if_db_not_exists =
         raw->restore_if_db_not_exists.set && raw->restore_if_db_not_exists.num != 0;
     db->fingerprint = ls_yaml_hash(raw->node, m->top->inherited);
@@ -238,7 +250,11 @@ static ls_code make_db(maker *m, const ls_raw_db *raw, ls_db_config *db) {
     if (rc == LS_OK)
         rc = copy_path(m, &raw->dir, &db->dir);
     if (rc == LS_OK)
-        rc = copy_path(m, raw->meta_dir.set ? &raw->meta_dir : &raw->meta_path, &db->meta_path);
+        rc = copy_text(m, &raw->pattern, &db->pattern);
+    if (rc == LS_OK)
+        rc = copy_path(m, &raw->meta_path, &db->meta_path);
+    if (rc == LS_OK)
+        rc = copy_path(m, &raw->meta_dir, &db->meta_dir);
     if (rc == LS_OK)
         rc = make_replica(m, ls_raw_db_replica(raw), &db->replica);
     return rc;
@@ -272,11 +288,6 @@ static void note_later(const ls_raw_top *top, ls_config *c) {
         if (keys[i].used)
             c->later[c->n_later++] = keys[i].key;
     }
-}
-
-static void take_bool(const ls_raw *v, bool *out) {
-    if (v->set)
-        *out = v->num != 0;
 }
 
 static void take_levels(const ls_raw_top *top, ls_config *c) {

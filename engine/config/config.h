@@ -33,8 +33,12 @@ typedef struct ls_replica_config {
 
 typedef struct ls_db_config {
     char *path;      /* absolute, expanded; NULL with dir */
-    char *dir;       /* directory mode, which this version refuses; NULL with path */
-    char *meta_path; /* NULL: default */
+    char *dir;       /* a folder of databases, likewise; NULL with path */
+    char *pattern;   /* with dir: names that are databases */
+    char *meta_path; /* NULL: default; with dir: for all of them, see ls_config_derive */
+    char *meta_dir;  /* with dir: the same in another form, instead of meta_path */
+    bool recursive;  /* with dir: folders below count */
+    bool watch;      /* with dir: what appears later counts */
     int64_t monitor_interval;
     int64_t checkpoint_interval;
     int64_t busy_timeout;
@@ -67,6 +71,8 @@ typedef struct ls_config_warnings {
 typedef struct ls_config {
     ls_db_config *dbs;
     size_t n_dbs;
+    ls_db_config **found; /* databases of folders that were asked for: see ls_config_found */
+    size_t n_found;
     ls_level log_level;
     bool log_level_set;
     ls_log_format log_format;
@@ -119,6 +125,22 @@ LS_MUST ls_code ls_config_add(ls_config *c, const char *path, const char *url, l
 
 /* The database with that (expanded) path, NULL if there is none. */
 const ls_db_config *ls_config_find(const ls_config *c, const char *path);
+
+/* The same, also for a path that a folder of the configuration would have; *db is NULL if there is
+ * none, and c's. */
+LS_MUST ls_code ls_config_lookup(ls_config *c, const char *path, const ls_db_config **db,
+                                 ls_err *err);
+
+/* A database that is rel below a folder: the folder's settings; replica url or path with rel behind
+ * it, meta path <meta-path>/<rel's folder>/.<name>-litestream or <meta-dir>/<rel>-litestream. It
+ * shares what is equal with dir, which must outlive it. */
+LS_MUST ls_code ls_config_derive(const ls_db_config *dir, const char *rel, ls_db_config **db,
+                                 ls_err *err);
+void ls_config_derived_free(ls_db_config *db); /* NULL allowed */
+
+/* Adds such a database to c->found; dir is one of c->dbs. */
+LS_MUST ls_code ls_config_found(ls_config *c, const ls_db_config *dir, const char *rel,
+                                ls_err *err);
 
 /* Opens the store that a database's replica names: errors of spec cli-config 2.6. */
 LS_MUST ls_code ls_config_storage(const ls_db_config *db, ls_storage **s, ls_err *err);

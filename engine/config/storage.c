@@ -167,9 +167,8 @@ ls_code ls_config_storage(const ls_db_config *db, ls_storage **s, ls_err *err) {
 
     *s = NULL;
     if (db->dir != NULL) {
-        (void)ls_fail(err, LS_EUNSUPPORTED, "%s: directory mode is not part of this version yet",
-                      db->dir);
-        return ls_hint(err, "name each database with path");
+        (void)ls_fail(err, LS_EINVALID, "%s is a folder of databases", db->dir);
+        return ls_hint(err, "each database in it has a replica of its own");
     }
     if (!db->has_replica) {
         (void)ls_fail(err, LS_ECONFIG, "must specify replica for database");

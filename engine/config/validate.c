@@ -1,5 +1,6 @@
 /* Checks of a configuration's values, in the order in which they are reported. */
 #include "engine/base/file.h"
+#include "engine/base/glob.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "engine/config/raw.h"
@@ -122,9 +123,13 @@ static ls_code check_db_target(const ls_raw_db *db, size_t n, const char *name, 
         what = "'meta-dir' can only be used with a directory";
     else if (has_text(&db->meta_dir) && has_text(&db->meta_path))
         what = "cannot specify both 'meta-path' and 'meta-dir'";
-    if (what == NULL)
+    if (what != NULL)
+        return ls_raw_fail(err, name, &db->self, "database config #%zu: %s", n, what);
+    if (!dir || ls_glob_valid(db->pattern.str))
         return LS_OK;
-    return ls_raw_fail(err, name, &db->self, "database config #%zu: %s", n, what);
+    (void)ls_raw_fail(err, name, &db->pattern, "database config #%zu: syntax error in pattern", n);
+    return ls_hint(err,
+                   "a [class] must be closed and not empty: \"*.db\", \"tenant-[0-9]*.sqlite\"");
 }
 
 const ls_raw_replica *ls_raw_db_replica(const ls_raw_db *db) {

@@ -36,6 +36,13 @@ t_engine_base_test_file_LDADD = $(LS_TEST_LIBS)
 t_engine_base_test_file_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_base_test_file_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
+UNIT_TESTS += t/engine/base/test_glob
+check_PROGRAMS += t/engine/base/test_glob
+t_engine_base_test_glob_SOURCES = t/engine/base/test_glob.c
+t_engine_base_test_glob_LDADD = $(LS_TEST_LIBS)
+t_engine_base_test_glob_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_base_test_glob_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
 UNIT_TESTS += t/engine/base/test_io
 check_PROGRAMS += t/engine/base/test_io
 t_engine_base_test_io_SOURCES = t/engine/base/test_io.c

@@ -87,6 +87,73 @@ static void test_defaults(void **state) {
     assert_null(ls_config_find(&config, "/a/b"));
 }
 
+/* The database that is rel below the one folder of a configuration, as path, URL or path of its
+ * replica, meta path. */
+static void derived(const char *text, const char *rel, const char *want) {
+    ls_db_config *db = NULL;
+
+    ok(text);
+    assert_int_equal(ls_config_derive(&config.dbs[0], rel, &db, &err), LS_OK);
+    char *got = ls_asprintf("%s %s %s", db->path,
+                            db->replica.url != NULL ? db->replica.url : db->replica.path,
+                            db->meta_path == NULL ? "-" : db->meta_path);
+    assert_string_equal(got, want);
+    assert_null(db->dir);
+    assert_int_equal(db->busy_timeout, config.dbs[0].busy_timeout);
+    free(got);
+    ls_config_derived_free(db);
+}
+
+static void test_derived(void **state) {
+    ls_db_config *db = NULL;
+
+    (void)state;
+    derived("dbs: [{dir: /d, pattern: '*', busy-timeout: 7s, replica: {path: /r/}}]", "a.db",
+            "/d/a.db /r/a.db -");
+    derived("dbs: [{dir: /d, pattern: '*', replica: {url: 'file:///r'}}]", "x/a.db",
+            "/d/x/a.db file:///r/x/a.db -");
+    derived("dbs: [{dir: /d, pattern: '*', replica: {url: 's3://b/p/?region=x'}}]",
+            "x/\xc3\xa4?.db", "/d/x/\xc3\xa4?.db s3://b/p/x/%C3%A4%3F.db?region=x -");
+    derived("dbs: [{dir: /d, pattern: '*', replica: {url: 's3://b'}}]", "a.db",
+            "/d/a.db s3://b/a.db -");
+    derived("dbs: [{dir: /d, pattern: '*', replica: {type: s3}}]", "x/a.db", "/d/x/a.db x/a.db -");
+    derived("dbs: [{dir: /d, pattern: '*', meta-path: /m, replica: {path: /r}}]", "x/a.db",
+            "/d/x/a.db /r/x/a.db /m/x/.a.db-litestream");
+    derived("dbs: [{dir: /d, pattern: '*', meta-path: /m, replica: {path: /r}}]", "a.db",
+            "/d/a.db /r/a.db /m/.a.db-litestream");
+    derived("dbs: [{dir: /d, pattern: '*', meta-dir: /m, replica: {path: /r}}]", "x/a.db",
+            "/d/x/a.db /r/x/a.db /m/x/a.db-litestream");
+    ok("dbs: [{dir: /d, pattern: '*', replica: {url: 'file:///r'}}]");
+    assert_int_equal(ls_config_derive(&config.dbs[0], "a?.db", &db, &err), LS_ECONFIG);
+    assert_null(db);
+}
+
+static void test_lookup(void **state) {
+    static const struct {
+        const char *path, *replica;
+    } rows[] = {
+        {"/d/a.db", "/explicit"},   {"/d/b.db", "/r/b.db"}, {"/d/x/b.db", NULL},
+        {"/e/x/b.db", "/s/x/b.db"}, {"/e/b.txt", NULL},     {"/d", NULL},
+        {"/dd/b.db", NULL},
+    };
+    const ls_db_config *db;
+
+    (void)state;
+    ok("dbs: [{path: /d/a.db, replica: {path: /explicit}},\n"
+       "  {dir: /d, pattern: '*.db', replica: {path: /r}},\n"
+       "  {dir: /e, pattern: '*.db', recursive: true, replica: {path: /s}}]");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(ls_config_lookup(&config, rows[i].path, &db, &err), LS_OK);
+        if (rows[i].replica == NULL) {
+            assert_null(db);
+            continue;
+        }
+        assert_non_null(db);
+        assert_string_equal(db->path, rows[i].path);
+        assert_string_equal(db->replica.path, rows[i].replica);
+    }
+}
+
 static uint64_t fingerprint_of(const char *text) {
     ok(text);
     return config.dbs[0].fingerprint;
@@ -586,6 +653,8 @@ static void test_validation(void **state) {
          "c.yml:1:7: database config #1: 'pattern' is required when using 'dir'"},
         {"dbs: [{path: /a, watch: true}]",
          "c.yml:1:7: database config #1: 'watch' can only be enabled with a directory"},
+        {"dbs: [{dir: /b, pattern: 'a[b'}]",
+         "c.yml:1:26: database config #1: syntax error in pattern"},
         {"dbs: [{path: /a, meta-dir: /m}]",
          "c.yml:1:7: database config #1: 'meta-dir' can only be used with a directory"},
         {"dbs: [{dir: /a, pattern: '*', meta-dir: /m, meta-path: /n}]",
@@ -1004,37 +1073,23 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_value),
-        cmocka_unit_test(test_inheritance),
-        cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_store_keys),
-        cmocka_unit_test(test_stores),
-        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_every_type),
-        cmocka_unit_test(test_type_errors),
-        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_validation),
-        cmocka_unit_test(test_syntax),
-        cmocka_unit_test(test_anchors),
-        cmocka_unit_test(test_duplicates),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_many_databases),
-        cmocka_unit_test(test_env),
-        cmocka_unit_test(test_env_bound),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_add),
-        cmocka_unit_test(test_control),
-        cmocka_unit_test(test_later),
-        cmocka_unit_test(test_maintenance),
-        cmocka_unit_test(test_snapshot_of_databases),
-        cmocka_unit_test(test_allow_unknown),
-        cmocka_unit_test(test_many_unknown),
-        cmocka_unit_test(test_log_types),
-        cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_empty),         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_value),   cmocka_unit_test(test_inheritance),
+        cmocka_unit_test(test_settings),      cmocka_unit_test(test_store_keys),
+        cmocka_unit_test(test_stores),        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_every_type),    cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_secrets),       cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_validation),    cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_anchors),       cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_bounds),        cmocka_unit_test(test_many_databases),
+        cmocka_unit_test(test_env),           cmocka_unit_test(test_env_bound),
+        cmocka_unit_test(test_paths),         cmocka_unit_test(test_load),
+        cmocka_unit_test(test_add),           cmocka_unit_test(test_control),
+        cmocka_unit_test(test_later),         cmocka_unit_test(test_derived),
+        cmocka_unit_test(test_lookup),        cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_maintenance),   cmocka_unit_test(test_snapshot_of_databases),
+        cmocka_unit_test(test_allow_unknown), cmocka_unit_test(test_many_unknown),
+        cmocka_unit_test(test_log_types),     cmocka_unit_test(test_heartbeat),
         cmocka_unit_test(test_fingerprint),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
