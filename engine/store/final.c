@@ -101,7 +101,7 @@ static void skip(ls_entry *e, const ls_err *last) {
 
 static void final_failed(ls_entry *e, ls_lane *lane) {
     const ls_store *store = e->store;
-    int64_t now = ls_store_now(), interval = store->settings.shutdown_sync_interval;
+    int64_t now = ls_store_now(), interval = store->rules.shutdown_sync_interval;
     bool hopeless = lane->rc == LS_EDIVERGED || lane->rc == LS_ENOTDB;
     if (hopeless || now + interval > store->deadline) {
         ls_log_err(store->log, LS_ERROR, "shutdown sync failed after timeout", &lane->err,
@@ -168,7 +168,7 @@ void ls_final_begin(ls_store *store) {
     ls_calls_close(store);
     store->unfinished = store->n;
     int64_t now = ls_store_now();
-    store->deadline = now + store->settings.shutdown_sync_timeout;
+    store->deadline = now + store->rules.shutdown_sync_timeout;
     ls_cancel_set(&store->maint_cancel);
     (void)uv_timer_stop(&store->safety);
     if (store->n == 0) {

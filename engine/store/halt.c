@@ -81,7 +81,7 @@ static void go_on(ls_entry *e, ls_lane *lane) {
 
 /* The database is let go in any case; false: after another try. */
 static bool give_up(ls_entry *e, const ls_lane *lane) {
-    int64_t now = ls_store_now(), interval = e->store->settings.shutdown_sync_interval;
+    int64_t now = ls_store_now(), interval = e->store->rules.shutdown_sync_interval;
     bool hopeless = lane->rc == LS_EDIVERGED || lane->rc == LS_ENOTDB;
     if (!hopeless && now + interval <= e->halt_until) {
         e->halt_next = now + interval;

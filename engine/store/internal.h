@@ -64,7 +64,7 @@ typedef struct ls_source {
 } ls_source;
 
 /* What counts for all databases. */
-typedef struct ls_settings {
+typedef struct ls_rules {
     int64_t levels[LS_CONFIG_LEVELS_MAX];
     int64_t n_levels;
     int64_t snapshot_interval, snapshot_retention;
@@ -72,7 +72,7 @@ typedef struct ls_settings {
     int64_t validation_interval;
     int64_t shutdown_sync_timeout, shutdown_sync_interval;
     int64_t retention_enabled, verify_compaction; /* flags; so wide that nothing is padding */
-} ls_settings;
+} ls_rules;
 
 /* What two databases must not share. */
 typedef enum ls_id_kind {
@@ -174,7 +174,7 @@ typedef struct ls_maint {
     int running; /* job in the lane, and what it was when it was wanted: */
     bool first, force;
     ls_maint_found found;
-    ls_settings settings; /* of the job that runs */
+    ls_rules rules; /* of the job that runs */
     ls_storage *storage;  /* the replica's, guarded */
     ls_guard guard;
     char *local_root; /* <meta>/ltx */
@@ -320,7 +320,7 @@ typedef struct ls_coming {
 } ls_coming;
 
 struct ls_store {
-    ls_settings settings;
+    ls_rules rules;
     const ls_log *log;
     ls_entry **entries; /* in the order in which they were added */
     size_t n, cap;
@@ -410,7 +410,7 @@ void ls_set_done(ls_store *store);
 
 /* ---- reload.c ---- */
 
-ls_settings ls_settings_of(const ls_config *config);
+ls_rules ls_rules_of(const ls_config *config);
 /* Reads the configuration again and makes the databases those that it names. */
 LS_MUST ls_code ls_reload(ls_store *store, ls_reload_counts *counts, ls_err *err);
 

@@ -46,7 +46,7 @@
 static int64_t wall_ms(void) { return ls_wall_ms(&ls_clock_system); }
 
 /* Of a level or of snapshots, ns. */
-static int64_t interval_of(const ls_settings *s, int job) {
+static int64_t interval_of(const ls_rules *s, int job) {
     return job == LS_JOB_SNAPSHOT ? s->snapshot_interval : s->levels[job];
 }
 
@@ -58,7 +58,7 @@ static int64_t next_multiple(int64_t ns) {
 }
 
 static bool has_job(const ls_entry *e, int job) {
-    const ls_settings *c = &e->store->settings;
+    const ls_rules *c = &e->store->rules;
     switch (job) {
     case LS_JOB_SNAPSHOT:
     case LS_JOB_RETAIN:
@@ -84,7 +84,7 @@ static void want(ls_entry *e, int job, int64_t next) {
 
 static void want_by_interval(ls_entry *e, int job) {
     if (has_job(e, job)) {
-        want(e, job, next_multiple(interval_of(&e->store->settings, job)));
+        want(e, job, next_multiple(interval_of(&e->store->rules, job)));
     }
 }
 
@@ -109,7 +109,7 @@ static ls_code compact(ls_entry *e, int job, ls_err *err) {
     const ls_compact_opts opts = {.level = job + 1,
                                   .local_root = m->local_root,
                                   .spill_dir = ls_db_meta_path(e->db),
-                                  .verify = m->settings.verify_compaction != 0,
+                                  .verify = m->rules.verify_compaction != 0,
                                   .cancel = &e->store->maint_cancel,
                                   .log = e->store->log};
     ls_code rc = ls_compact(m->storage, &opts, &res, err);
@@ -155,8 +155,8 @@ static void level_work(ls_entry *e, ls_lane *lane) {
     if (m->first) {
         ls_ltx_info newest;
         bool any;
-        lane->rc = look_at_level(e, job + 1, interval_of(&m->settings, job), &newest, &any, &due,
-                                 &lane->err);
+        lane->rc =
+            look_at_level(e, job + 1, interval_of(&m->rules, job), &newest, &any, &due, &lane->err);
     }
     if (lane->rc == LS_OK && due) {
         lane->rc = compact(e, job, &lane->err);
@@ -203,7 +203,7 @@ static void snapshot_work(ls_entry *e, ls_lane *lane) {
     ls_txid txid = ls_replica_txid(e->replica);
     ls_ltx_info newest, made = {0};
     bool any, due;
-    lane->rc = look_at_level(e, LS_LTX_LEVEL_SNAPSHOT, m->settings.snapshot_interval, &newest, &any,
+    lane->rc = look_at_level(e, LS_LTX_LEVEL_SNAPSHOT, m->rules.snapshot_interval, &newest, &any,
                              &due, &lane->err);
     if (lane->rc != LS_OK || (any && newest.max_txid >= txid && !m->force)) {
         return;
@@ -250,7 +250,7 @@ static void send_work(ls_entry *e, ls_lane *lane) {
 /* ---- Workers: retention ---- */
 
 static ls_retain_policy policy_of(const ls_entry *e) {
-    const ls_settings *c = &e->maint.settings;
+    const ls_rules *c = &e->maint.rules;
     return (ls_retain_policy){.snapshot_retention_ms =
                                   c->snapshot_retention < LS_MS ? 1 : c->snapshot_retention / LS_MS,
                               .l0_retention_ms = c->l0_retention / LS_MS,
@@ -321,14 +321,14 @@ static void retain_l0_work(ls_entry *e, ls_lane *lane) {
     lane->rc = ls_retain_l0(e->maint.storage, &policy, wall_ms(), e->store->log, &res, &lane->err);
     e->maint.found.retained = res;
     bool again = res.l0_too_recent > 0 || res.deleted[0] > 0;
-    int64_t check = e->maint.settings.l0_retention_check_interval / LS_MS;
+    int64_t check = e->maint.rules.l0_retention_check_interval / LS_MS;
     int64_t left = again ? local_left(e, policy.l0_retention_ms) : -1;
     e->maint.found.recheck_ms = again && left < check ? check : left;
 }
 
 /* Worker: a level that is not one run is named, each join that is none. */
 static void validate_work(ls_entry *e, ls_lane *lane) {
-    for (int level = 0; level <= (int)e->maint.settings.n_levels && lane->rc == LS_OK; level++) {
+    for (int level = 0; level <= (int)e->maint.rules.n_levels && lane->rc == LS_OK; level++) {
         size_t bad = 0;
         lane->rc = ls_compact_verify(e->maint.storage, level, e->store->log, &bad, &lane->err);
     }
@@ -408,8 +408,7 @@ static void follow_up(ls_entry *e, int job) {
     if (job < LS_JOB_SNAPSHOT && f->made > 0) {
         want_by_interval(e, job + 1 < LS_JOB_SNAPSHOT ? job + 1 : LS_JOB_SNAPSHOT);
         if (job == LS_JOB_LEVEL) {
-            want(e, LS_JOB_RETAIN_L0,
-                 ls_store_now() + e->store->settings.l0_retention_check_interval);
+            want(e, LS_JOB_RETAIN_L0, ls_store_now() + e->store->rules.l0_retention_check_interval);
         }
     } else if (job == LS_JOB_SNAPSHOT && f->made > 0) {
         e->maint.jobs[LS_JOB_RETAIN].wanted = false;
@@ -432,7 +431,7 @@ static void went_well(ls_entry *e, int job) {
     } else if (m->found.more) {
         want(e, job, 0);
     } else if (job == LS_JOB_VALIDATE) {
-        want(e, job, ls_store_now() + e->store->settings.validation_interval);
+        want(e, job, ls_store_now() + e->store->rules.validation_interval);
     }
     follow_up(e, job);
 }
@@ -504,7 +503,7 @@ static void submit(ls_entry *e, int job, void (*work)(ls_entry *, ls_lane *),
                    void (*done)(ls_entry *, ls_lane *)) {
     ls_maint *m = &e->maint;
     m->running = job;
-    m->settings = e->store->settings;
+    m->rules = e->store->rules;
     m->found = (ls_maint_found){.recheck_ms = -1};
     ls_lane_submit(&m->lane, e->store->maint, what_work(job), work, done);
 }
@@ -630,7 +629,7 @@ void ls_maint_uploaded(ls_entry *e, ls_txid before) {
         return;
     }
     atomic_store(&e->maint.guard.sure, now);
-    want_by_interval(e, e->store->settings.n_levels > 0 ? LS_JOB_LEVEL : LS_JOB_SNAPSHOT);
+    want_by_interval(e, e->store->rules.n_levels > 0 ? LS_JOB_LEVEL : LS_JOB_SNAPSHOT);
     want_by_interval(e, LS_JOB_SNAPSHOT);
 }
 
@@ -692,7 +691,7 @@ ls_code ls_maint_enforce_retention(ls_entry *e, ls_err *err) {
 
 ls_code ls_maint_init(ls_entry *e, ls_err *err) {
     ls_maint *m = &e->maint;
-    m->settings = e->store->settings;
+    m->rules = e->store->rules;
     m->local_root = ls_path_join(ls_db_meta_path(e->db), "ltx");
     if (m->local_root == NULL) {
         return ls_fail(err, LS_ENOMEM, "no memory");

@@ -8,17 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-ls_settings ls_settings_of(const ls_config *config) {
-    ls_settings s = {.n_levels = (int64_t)config->n_levels,
-                     .snapshot_interval = config->snapshot_interval,
-                     .snapshot_retention = config->snapshot_retention,
-                     .l0_retention = config->l0_retention,
-                     .l0_retention_check_interval = config->l0_retention_check_interval,
-                     .validation_interval = config->validation_interval,
-                     .shutdown_sync_timeout = config->shutdown_sync_timeout,
-                     .shutdown_sync_interval = config->shutdown_sync_interval,
-                     .retention_enabled = config->retention_enabled,
-                     .verify_compaction = config->verify_compaction};
+ls_rules ls_rules_of(const ls_config *config) {
+    ls_rules s = {.n_levels = (int64_t)config->n_levels,
+                  .snapshot_interval = config->snapshot_interval,
+                  .snapshot_retention = config->snapshot_retention,
+                  .l0_retention = config->l0_retention,
+                  .l0_retention_check_interval = config->l0_retention_check_interval,
+                  .validation_interval = config->validation_interval,
+                  .shutdown_sync_timeout = config->shutdown_sync_timeout,
+                  .shutdown_sync_interval = config->shutdown_sync_interval,
+                  .retention_enabled = config->retention_enabled,
+                  .verify_compaction = config->verify_compaction};
     memcpy(s.levels, config->levels, sizeof(s.levels));
     return s;
 }
@@ -110,7 +110,7 @@ static void let_leave(plan *p) {
     for (size_t i = 0; i < p->store->n; i++) {
         ls_entry *e = p->store->entries[i];
         if (!e->listed && e->origin == LS_ORIGIN_CONFIG && !e->gone && !ls_halt_leaves(e)) {
-            leave(e, p->store->settings.shutdown_sync_timeout);
+            leave(e, p->store->rules.shutdown_sync_timeout);
             p->counts->removed++;
         }
     }
@@ -142,12 +142,12 @@ static ls_code expect(plan *p) {
     return rc;
 }
 
-static void apply_settings(ls_store *store, const ls_config *config) {
-    ls_settings settings = ls_settings_of(config);
-    if (memcmp(&settings, &store->settings, sizeof(settings)) == 0) {
+static void apply_rules(ls_store *store, const ls_config *config) {
+    ls_rules rules = ls_rules_of(config);
+    if (memcmp(&rules, &store->rules, sizeof(rules)) == 0) {
         return;
     }
-    store->settings = settings;
+    store->rules = rules;
     for (size_t i = 0; i < store->n; i++) {
         ls_maint_replan(store->entries[i]);
     }
@@ -156,7 +156,7 @@ static void apply_settings(ls_store *store, const ls_config *config) {
 static ls_code carry_out(plan *p) {
     ls_code rc = look(p);
     if (rc == LS_OK) {
-        apply_settings(p->store, &p->source->config);
+        apply_rules(p->store, &p->source->config);
         let_leave(p);
         rc = expect(p);
     }

@@ -200,7 +200,7 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
     if (store == NULL) {
         return ls_fail(err, LS_ENOMEM, "store");
     }
-    store->settings = ls_settings_of(config);
+    store->rules = ls_rules_of(config);
     store->log = log;
     store->safety_interval = LS_STORE_SAFETY_NS;
     store->stall_limit = LS_STALL_NS;
@@ -230,8 +230,8 @@ static void say_monitor(const ls_store *store, int level, int64_t interval) {
 }
 
 static void say_schedules(const ls_store *store) {
-    const ls_config *c = store->config;
-    for (size_t i = 0; i < c->n_levels; i++) {
+    const ls_rules *c = &store->rules;
+    for (int64_t i = 0; i < c->n_levels; i++) {
         say_monitor(store, (int)i + 1, c->levels[i]);
     }
     say_monitor(store, LS_LTX_LEVEL_SNAPSHOT, c->snapshot_interval);
