@@ -6,6 +6,7 @@ const ls_program ls_litestream = {
     .about = "litestream is a tool for replicating SQLite databases.",
     .commands =
         (const ls_command *const[]){
+            &ls_cmd_check,
             &ls_cmd_databases,
             &ls_cmd_info,
             &ls_cmd_list,

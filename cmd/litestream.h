@@ -10,6 +10,7 @@
 
 extern const ls_program ls_litestream;
 
+extern const ls_command ls_cmd_check;
 extern const ls_command ls_cmd_databases;
 extern const ls_command ls_cmd_info;
 extern const ls_command ls_cmd_list;

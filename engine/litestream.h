@@ -19,6 +19,7 @@
 #include "engine/base/io.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
+#include "engine/check/check.h"
 #include "engine/config/config.h"
 #include "engine/control/client.h"
 #include "engine/control/heartbeat.h"

@@ -12,3 +12,4 @@ include engine/restore/local.mk
 include engine/config/local.mk
 include engine/store/local.mk
 include engine/control/local.mk
+include engine/check/local.mk

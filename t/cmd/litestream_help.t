@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 from program import BIN, error, litestream, success
 
-COMMANDS = ["databases", "info", "list", "ltx", "register", "replicate", "reset", "restore",
+COMMANDS = ["check", "databases", "info", "list", "ltx", "register", "replicate", "reset", "restore",
             "restore-points", "start", "status", "stop", "sync", "unregister", "verify", "version"]
 
 r = litestream()

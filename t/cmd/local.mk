@@ -26,7 +26,8 @@ LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestr
 TAP_TESTS += $(LITESTREAM_TAP)
 EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 
-CONTROL_TAP = t/cmd/control_forms.t t/cmd/control.t t/cmd/exec.t t/cmd/heartbeat.t
+CONTROL_TAP = t/cmd/control_forms.t t/cmd/control.t t/cmd/exec.t t/cmd/heartbeat.t \
+	t/cmd/check.t
 TAP_TESTS += $(CONTROL_TAP)
 EXTRA_DIST += $(CONTROL_TAP)
 
