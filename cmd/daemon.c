@@ -67,7 +67,8 @@ ls_code ls_daemon_call(const ls_invocation *in, const ls_daemon_args *args, cons
     if (rc == LS_OK && !json_is_object(*answer)) {
         json_decref(*answer);
         *answer = NULL;
-        return ls_fail(err, LS_EREMOTE, "failed to parse response: not an object");
+        (void)ls_fail(err, LS_EREMOTE, "failed to parse response: not an object");
+        return ls_hint(err, "is it the socket of litestream replicate?");
     }
     return rc;
 }

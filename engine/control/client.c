@@ -2,6 +2,7 @@
 #include "engine/control/client.h"
 
 #include "engine/base/buf.h"
+#include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 
@@ -11,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <time.h>
 
 #define DEFAULT_TIMEOUT_NS (30 * LS_SEC)
 /* The server sends something each 5 s; a stream without a sign of life for as long is over. */
 #define SILENCE_S 30L
 #define EVENT_MAX ((size_t)64 * 1024)
+/* Until a socket with no room for another client is tried again. */
+#define FULL_PAUSE_NS (20 * LS_MS)
 
 struct ls_client {
     char *path;
@@ -140,9 +144,10 @@ static ls_code read_answer(ls_client *c, const ls_buf *body, json_t **answer, ls
     *answer = json_loadb(ls_buf_str(body), body->len, JSON_DISABLE_EOF_CHECK, &wrong);
     if (status < 200 || status > 299)
         return remote_error(*answer, body, status, err);
-    if (*answer == NULL)
-        return ls_fail(err, LS_EREMOTE, "failed to parse response: %s", wrong.text);
-    return LS_OK;
+    if (*answer != NULL)
+        return LS_OK;
+    (void)ls_fail(err, LS_EREMOTE, "failed to parse response: %s", wrong.text);
+    return ls_hint(err, "is it the socket of litestream replicate?");
 }
 
 static ls_code set_method(ls_client *c, const char *method, const json_t *body, char **text,
@@ -157,16 +162,40 @@ static ls_code set_method(ls_client *c, const char *method, const json_t *body, 
     return LS_OK;
 }
 
+/* A Unix socket whose queue of clients is full, because its daemon hangs, refuses the next one at
+ * once. libcurl knows no reason then. */
+static bool is_full(const ls_client *c, CURLcode done) {
+    long errnum = 0;
+
+    (void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &errnum);
+    return done == CURLE_COULDNT_CONNECT && (errnum == 0 || errnum == EAGAIN);
+}
+
+static CURLcode perform(ls_client *c, int64_t timeout_ns) {
+    const struct timespec pause = {.tv_nsec = FULL_PAUSE_NS};
+    int64_t end = ls_mono_ns(&ls_clock_system) + timeout_ns, left = timeout_ns;
+
+    for (;;) {
+        long ms = left / LS_MS > 0 ? (long)(left / LS_MS) : 1;
+        (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, ms);
+        (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, ms);
+        CURLcode done = curl_easy_perform(c->curl);
+        left = end - ls_mono_ns(&ls_clock_system);
+        if (!is_full(c, done))
+            return done;
+        if (left <= FULL_PAUSE_NS)
+            return CURLE_OPERATION_TIMEDOUT;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static ls_code exchange(ls_client *c, int64_t timeout_ns, json_t **answer, ls_err *err) {
-    long ms = timeout_ns / LS_MS > 0 ? (long)(timeout_ns / LS_MS) : 1;
     ls_buf body;
 
     ls_buf_init(&body, LS_CONTROL_ANSWER_MAX);
-    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, ms);
-    (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, ms);
     (void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_bytes);
     (void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &body);
-    CURLcode done = curl_easy_perform(c->curl);
+    CURLcode done = perform(c, timeout_ns);
     ls_code rc = done == CURLE_OK ? read_answer(c, &body, answer, err)
                                   : transfer_failed(c, done, timeout_ns, err);
     ls_buf_done(&body);
