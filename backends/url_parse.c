@@ -228,7 +228,13 @@ static ls_code take_scheme(const char *text, ls_url *url, ls_err *err) {
     for (char *p = url->scheme; *p != '\0'; p++) {
         *p = (char)tolower((unsigned char)*p);
     }
-    return LS_OK;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz", others[] = "0123456789+-.";
+    const char *p = url->scheme;
+    while (*p != '\0' && (strchr(letters, *p) != NULL || (p > url->scheme && strchr(others, *p)))) {
+        p++;
+    }
+    return *p == '\0' ? LS_OK
+                      : bad_url(text, "first path segment in URL cannot contain colon", err);
 }
 
 static ls_code check_text(const char *text, ls_err *err) {

@@ -128,7 +128,8 @@ static ls_code remote_error(const json_t *answer, const ls_buf *body, long statu
     const char *details = json_string_value(json_object_get(answer, "details"));
     const char *hint = json_string_value(json_object_get(answer, "hint"));
 
-    if (text == NULL)
+    /* An error without a text would be none to whoever prints it. */
+    if (text == NULL || text[0] == '\0')
         (void)ls_fail(err, code_of(status), "status %ld: %.200s", status, ls_buf_str(body));
     else
         (void)ls_fail(err, code_of(status), "%s%s%s", text, details == NULL ? "" : ": ",

@@ -74,6 +74,7 @@ static void bad_urls(void **state) {
         {"/x/y", "replica url scheme required: /x/y"},
         {":foo", "replica url scheme required: :foo"},
         {"s3:bkt", "parse \"s3:bkt\": \"//\" is missing behind the scheme"},
+        {"s_3://bkt", "parse \"s_3://bkt\": first path segment in URL cannot contain colon"},
         {"s3://bkt/%zz", "parse \"s3://bkt/%zz\": invalid URL escape \"%zz\""},
         {"s3://bkt/%1", "parse \"s3://bkt/%1\": invalid URL escape \"%1\""},
         {"s3://bkt/%00", "parse \"s3://bkt/%00\": invalid URL escape \"%00\""},

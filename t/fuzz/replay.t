@@ -23,7 +23,7 @@ replay() {
     fi
 }
 
-echo 1..8
+echo 1..11
 replay btree 40 "$seeds/btree"
 replay config 16 "$seeds/config"
 replay control 13 "$seeds/control"
@@ -31,4 +31,7 @@ replay decoder 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/
 replay index 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$seeds/index"
 replay wal 20 "$seeds/wal"
 replay names 10 "$seeds/names"
+replay answer 9 "$seeds/answer"
+replay env 8 "$seeds/env"
+replay url 16 "$seeds/url"
 replay header 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$vectors/db" "$seeds/header"
