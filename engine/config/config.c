@@ -13,6 +13,7 @@
 #define TEXT_MAX ((size_t)64 << 20)
 
 #define SYNC_INTERVAL LS_SEC
+#define MAX_SYNC_LTX_FILES 256
 #define MONITOR_INTERVAL LS_SEC
 #define CHECKPOINT_INTERVAL (60 * LS_SEC)
 #define BUSY_TIMEOUT LS_SEC
@@ -84,7 +85,7 @@ static ls_db_config db_defaults(void) {
         .min_checkpoint_page_n = LS_DB_MIN_CHECKPOINT_PAGE_N,
         .truncate_page_n = LS_DB_TRUNCATE_PAGE_N,
         .max_sync_wal_bytes = LS_DB_MAX_SYNC_WAL_BYTES,
-        .replica = {.sync_interval = SYNC_INTERVAL},
+        .replica = {.sync_interval = SYNC_INTERVAL, .max_sync_ltx_files = MAX_SYNC_LTX_FILES},
     };
 }
 
@@ -221,6 +222,8 @@ static ls_code make_replica(maker *m, const ls_raw_replica *raw, ls_replica_conf
 
     take_num(&globals->sync_interval, &r->sync_interval);
     take_num(&raw->sync_interval, &r->sync_interval);
+    take_num(&globals->max_sync_ltx_files, &r->max_sync_ltx_files);
+    take_num(&raw->max_sync_ltx_files, &r->max_sync_ltx_files);
     r->auto_recover = recover->set && recover->num != 0;
     ls_code rc = copy_text(m, &raw->type, &r->type);
     if (rc == LS_OK)

@@ -147,6 +147,12 @@ static ls_code check_age(const ls_raw_replica *r, const char *name, ls_err *err)
     return ls_hint(err, "remove age, or use encryption that the store offers");
 }
 
+static ls_code check_max_files(const ls_raw *v, const char *name, ls_err *err) {
+    if (!v->set || v->num >= 0)
+        return LS_OK;
+    return ls_raw_fail(err, name, v, "max-sync-ltx-files: must not be negative");
+}
+
 static ls_code check_db_replica(const ls_raw_top *t, const ls_raw_db *db, const char *id,
                                 const char *name, ls_err *err) {
     const ls_raw_replica *r = ls_raw_db_replica(db);
@@ -161,6 +167,8 @@ static ls_code check_db_replica(const ls_raw_top *t, const ls_raw_db *db, const 
             err, name, &db->replicas_list,
             "dbs[%s]: multiple replicas on a single database are no longer supported", id);
     ls_code rc = check_age(r, name, err);
+    if (rc == LS_OK)
+        rc = check_max_files(&r->max_sync_ltx_files, name, err);
     if (rc != LS_OK)
         return rc;
     snprintf(key, sizeof key, "dbs[%s].%s.sync-interval", id,
@@ -264,6 +272,8 @@ ls_code ls_raw_validate(const ls_raw_top *top, const char *name, ls_err *err) {
         rc = check_levels(top, name, err);
     if (rc == LS_OK)
         rc = check_age(&top->globals, name, err);
+    if (rc == LS_OK)
+        rc = check_max_files(&top->globals.max_sync_ltx_files, name, err);
     for (size_t i = 0; i < top->n_dbs && rc == LS_OK; i++)
         rc = check_db(top, &top->dbs[i], i + 1, name, err);
     if (rc == LS_OK)

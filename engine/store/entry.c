@@ -310,11 +310,13 @@ static bool has_upload(const ls_entry *e) {
     return ls_db_txid(e->db) > ls_replica_txid(e->replica);
 }
 
+/* What does not go into one job goes into the next, behind other databases. */
 static void start_upload(ls_entry *e, int64_t now) {
     ls_txid local = ls_db_txid(e->db), there = ls_replica_txid(e->replica);
-    bool cut = local - there > LS_STORE_UPLOAD_BATCH;
+    ls_txid most = (ls_txid)e->config->replica.max_sync_ltx_files;
+    bool cut = most > 0 && local - there > most;
     e->upload_all = !cut;
-    e->upto = cut ? there + LS_STORE_UPLOAD_BATCH : local;
+    e->upto = cut ? there + most : local;
     e->next_remote = cut ? now : now + e->config->replica.sync_interval;
     e->from = there;
     ls_maint_uploading(e, e->upto);

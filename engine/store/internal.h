@@ -46,8 +46,6 @@
 #define LS_STORE_QUIET_NS (50 * LS_MS)
 /* A wait of at least this long for a capture's turn is spent without notices. */
 #define LS_STORE_REST_NS (10 * LS_MS)
-/* Files of one upload job: what is left goes into the next, behind other databases. */
-#define LS_STORE_UPLOAD_BATCH 64
 
 /* Most databases of one daemon. */
 #define LS_STORE_DBS_MAX 262144

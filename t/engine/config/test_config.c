@@ -82,6 +82,7 @@ static void test_defaults(void **state) {
     assert_null(db->replica.url);
     assert_string_equal(db->replica.path, "/r");
     assert_int_equal(db->replica.sync_interval, LS_SEC);
+    assert_int_equal(db->replica.max_sync_ltx_files, 256);
     assert_false(db->replica.auto_recover);
     assert_ptr_equal(ls_config_find(&config, "/a/b.db"), db);
     assert_null(ls_config_find(&config, "/a/b"));
@@ -243,12 +244,16 @@ static void test_inheritance(void **state) {
     (void)state;
     ok("sync-interval: 5s\n"
        "auto-recover: true\n"
+       "max-sync-ltx-files: 9\n"
        "dbs:\n"
        "  - path: /a\n"
        "    replica: {path: /ra}\n"
        "  - path: /b\n"
-       "    replica: {path: /rb, sync-interval: 1m, auto-recover: false}\n"
+       "    replica: {path: /rb, sync-interval: 1m, auto-recover: false,"
+       "              max-sync-ltx-files: 0}\n"
        "  - path: /c\n");
+    assert_int_equal(config.dbs[0].replica.max_sync_ltx_files, 9);
+    assert_int_equal(config.dbs[1].replica.max_sync_ltx_files, 0);
     assert_int_equal(config.dbs[0].replica.sync_interval, 5 * LS_SEC);
     assert_true(config.dbs[0].replica.auto_recover);
     assert_int_equal(config.dbs[1].replica.sync_interval, 60 * LS_SEC);
@@ -632,6 +637,9 @@ static void test_validation(void **state) {
         {"shutdown-sync-interval: 0",
          "c.yml:1:25: shutdown-sync-interval: shutdown sync interval must be greater than 0 "
          "(got 0s)"},
+        {"max-sync-ltx-files: -1", "c.yml:1:21: max-sync-ltx-files: must not be negative"},
+        {"dbs: [{path: /a, replica: {max-sync-ltx-files: -5}}]",
+         "c.yml:1:48: max-sync-ltx-files: must not be negative"},
         {"heartbeat-url: ftp://x",
          "c.yml:1:16: heartbeat-url: heartbeat URL must be a valid HTTP or HTTPS URL"},
         {"heartbeat-interval: 30s",

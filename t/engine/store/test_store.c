@@ -724,6 +724,53 @@ static void replica_comes_back(void **state) {
     assert_int_equal(logged(f, "level=ERROR"), 1);
 }
 
+/* Files of the largest upload job so far. */
+static ls_txid largest_upload(fixture *f) {
+    ls_event *events = calloc(LS_EVENTS_KEPT, sizeof(*events));
+    ls_err err = LS_ERR_INIT;
+    ls_txid most = 0;
+    size_t n = 0;
+    assert_non_null(events);
+    must(ls_store_events(f->store, 0, events, LS_EVENTS_KEPT, 0, &n, &err), &err);
+    for (size_t i = 0; i < n; i++) {
+        ls_txid files = events[i].max_txid + 1 - events[i].min_txid;
+        if (events[i].kind == LS_EVENT_UPLOAD && files > most) {
+            most = files;
+        }
+    }
+    free(events);
+    return most;
+}
+
+static void upload_backlog(fixture *f, int64_t max_files) {
+    const ls_txid five = 5;
+    block_replica(f);
+    f->app = app_create(f->path, 4096);
+    the_db(f, 20 * LS_MS)->replica.max_sync_ltx_files = max_files;
+    start(f);
+    await(f, is_logged, "msg=\"monitor error\"");
+    while (captured(f) < five) {
+        add_rows(f->app, 1);
+        nap(30);
+    }
+    assert_int_equal(unlink(f->root), 0);
+    await(f, is_replicated, f->path);
+}
+
+static void backlog_goes_in_pieces(void **state) {
+    fixture *f = *state;
+    upload_backlog(f, 2);
+    assert_int_equal(largest_upload(f), 2);
+    stop_well(f);
+}
+
+static void backlog_goes_at_once(void **state) {
+    fixture *f = *state;
+    upload_backlog(f, 0);
+    assert_true(largest_upload(f) >= 5);
+    stop_well(f);
+}
+
 static void replica_emptied_while_running(void **state) {
     fixture *f = *state;
     f->app = app_create(f->path, 4096);
@@ -1367,6 +1414,8 @@ int main(void) {
         STORY(folder_replaced_while_a_commit_waits),
         STORY(through_a_symbolic_link),
         STORY(replica_comes_back),
+        STORY(backlog_goes_in_pieces),
+        STORY(backlog_goes_at_once),
         STORY(replica_emptied_while_running),
         STORY(meta_directory_lost),
         STORY(other_writer_stops_uploads_loudly),
