@@ -151,6 +151,7 @@ static void print_environment(void) {
         {"LITESTREAM_CONFIG", "The configuration file, where no -config is given."},
         {"LOG_LEVEL", "Least level that is logged; counts more than the configuration, less than "
                       "-log-level."},
+        {"NO_COLOR", "Where it is set and not empty, a pretty log is not coloured."},
         {"LITESTREAM_ACCESS_KEY_ID", "Copied to AWS_ACCESS_KEY_ID, if that is not set."},
         {"LITESTREAM_SECRET_ACCESS_KEY", "Copied to AWS_SECRET_ACCESS_KEY, if that is not set."},
         {NULL, NULL},
