@@ -15,6 +15,7 @@ const char *const ls_store_types[] = {"file", "s3",   "gs",     "abs",     "oss"
 
 const ls_store_scheme *const ls_store_schemes[] = {
     &ls_file_scheme,
+    &ls_s3_scheme,
     NULL,
 };
 

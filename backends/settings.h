@@ -63,6 +63,11 @@ typedef struct ls_store_scheme {
 LS_MUST ls_code ls_url_parse(const char *text, ls_url *url, ls_err *err);
 void ls_url_done(ls_url *url);
 
+/* A value of the query by one of its names, which '|' sets apart; *value NULL: it is not there.
+ * malloc'd. */
+LS_MUST ls_code ls_url_query_get(const ls_url *url, const char *names, char **value, ls_err *err);
+bool ls_url_query_has(const ls_url *url, const char *names);
+
 /* The URL for people: no password, no query. malloc'd, NULL without memory. */
 LS_MUST char *ls_url_shown(const char *text);
 

@@ -196,6 +196,8 @@ ls_code ls_storage_newest(ls_storage *s, ls_txid *max, ls_ltx_info *newest_l0, l
     return LS_OK;
 }
 
+void ls_storage_set_log(ls_storage *s, const ls_log *log) { s->log = log; }
+
 const char *ls_storage_type(const ls_storage *s) { return s->ops->type; }
 
 const char *ls_storage_url(const ls_storage *s) { return s->url; }

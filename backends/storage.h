@@ -13,6 +13,7 @@
 #include "engine/base/cancel.h"
 #include "engine/base/file.h"
 #include "engine/base/io.h"
+#include "engine/base/log.h"
 #include "engine/ltx/ltx.h"
 
 typedef struct ls_storage ls_storage;
@@ -50,7 +51,8 @@ typedef struct ls_storage_ops {
 
 struct ls_storage {
     const ls_storage_ops *ops;
-    char *url; /* for people: without secrets; owned */
+    char *url;         /* for people: without secrets; owned */
+    const ls_log *log; /* of warnings; NULL: none */
 };
 
 struct ls_storage_iter {
@@ -120,6 +122,10 @@ LS_MUST ls_code ls_storage_open_object(ls_storage *s, const char *key, uint64_t 
 
 /* Newest TXID over all levels 0..9, and the newest level-0 file; zero where there is none. */
 LS_MUST ls_code ls_storage_newest(ls_storage *s, ls_txid *max, ls_ltx_info *newest_l0, ls_err *err);
+
+/* Where warnings go that are no errors; log must outlive s, NULL: nowhere. Before the first call
+ * that contacts the store. */
+void ls_storage_set_log(ls_storage *s, const ls_log *log);
 
 const char *ls_storage_type(const ls_storage *s);
 const char *ls_storage_url(const ls_storage *s);

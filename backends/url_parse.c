@@ -2,6 +2,7 @@
  * Replica URLs taken apart, by the rules and with the errors of Go's net/url as far as they decide
  * where data lies. No error shows a password or a query, which may hold keys.
  */
+#include "backends/schemes.h"
 #include "backends/settings.h"
 #include "backends/url.h"
 #include "engine/base/file.h"
@@ -179,6 +180,36 @@ static ls_code take_path(const char *text, const char *from, ls_url *url, ls_err
         code = url->query != NULL ? LS_OK : no_memory(err);
     }
     return code;
+}
+
+/* ---- the query ---- */
+
+/* The pair of one of these names, up to the next '&'; NULL if there is none. Names are plain. */
+static const char *find_pair(const ls_url *url, const char *names) {
+    const char *at = url->query;
+    while (at != NULL && *at != '\0') {
+        if (ls_word_in(names, at, strcspn(at, "=&"))) {
+            return at;
+        }
+        at += strcspn(at, "&");
+        at += *at == '&';
+    }
+    return NULL;
+}
+
+bool ls_url_query_has(const ls_url *url, const char *names) {
+    return find_pair(url, names) != NULL;
+}
+
+ls_code ls_url_query_get(const ls_url *url, const char *names, char **value, ls_err *err) {
+    const char *at = find_pair(url, names);
+    *value = NULL;
+    if (at == NULL) {
+        return LS_OK;
+    }
+    at += strcspn(at, "=&");
+    at += *at == '=';
+    return ls_url_decode(at, strcspn(at, "&"), true, value, err);
 }
 
 /* ---- the whole ---- */

@@ -1,0 +1,12 @@
+/* The timestamp of a file as stores keep it in an object's metadata. For the stores alone. */
+#ifndef LS_BACKENDS_STAMP_H
+#define LS_BACKENDS_STAMP_H
+
+#include <stdint.h>
+
+/* RFC 3339 in UTC, with a fraction of as many digits as it needs: "2026-11-21T09:14:09.38Z", as the
+ * reference writes it. Returns buf. */
+#define LS_STAMP_SIZE 40
+char *ls_stamp_format(int64_t ms, char buf[LS_STAMP_SIZE]);
+
+#endif
