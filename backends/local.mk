@@ -5,7 +5,7 @@ liblitestream_la_SOURCES += backends/storage.c backends/url.c backends/url.h bac
 	backends/resume.c backends/http.c backends/http_send.c backends/http_wire.c \
 	backends/http_wire.h \
 	backends/xml.c backends/xml.h backends/head.c backends/head.h backends/paged.c \
-	backends/paged.h backends/stamp.c backends/stamp.h \
+	backends/paged.h backends/stamp.c backends/stamp.h backends/timed.c \
 	backends/digest.c backends/digest.h backends/aws_sign.c backends/aws_sign.h \
 	backends/aws_credentials.c backends/aws_credentials.h backends/aws_sources.h \
 	backends/aws_profile.c backends/aws_sts.c backends/aws_metadata.c backends/aws_process.c \

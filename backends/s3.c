@@ -168,6 +168,20 @@ static ls_code s3_open_file(ls_storage *st, const ls_ltx_info *file, uint64_t of
     return code;
 }
 
+/* A replica that was copied without its metadata has no better time than that of the upload. */
+static ls_code s3_exact(ls_storage *st, ls_ltx_info *file, ls_err *err) {
+    ls_s3 *s = (ls_s3 *)st;
+    ls_ltx_info info;
+    char *key = ls_s3_key(s, file);
+    ls_code code = key != NULL ? ls_s3_head(s, key, &info, err)
+                               : ls_fail(err, LS_ENOMEM, "no memory for a key");
+    if (code == LS_OK && info.created_ms != 0) {
+        file->created_ms = info.created_ms;
+    }
+    free(key);
+    return code;
+}
+
 static ls_code s3_open_object(ls_storage *st, const char *object, uint64_t off, uint64_t len,
                               ls_reader **r, ls_err *err) {
     ls_s3 *s = (ls_s3 *)st;
@@ -201,6 +215,7 @@ static const ls_storage_ops s3_ops = {
     .remove = ls_s3_remove,
     .each_object = ls_s3_each_object,
     .open_object = s3_open_object,
+    .exact = s3_exact,
     .free = s3_free,
 };
 

@@ -300,11 +300,10 @@ static ls_code copy(const char *text, char **to, ls_err *err) {
 static ls_code check_endpoint(const char *endpoint, ls_err *err) {
     ls_url url;
     ls_code code = ls_url_parse(endpoint, &url, err);
-    if (code == LS_EINVALID) {
-        code = ls_wrap(err, "s3 endpoint");
-    } else if (code == LS_OK &&
-               ((strcmp(url.scheme, "http") != 0 && strcmp(url.scheme, "https") != 0) ||
-                url.host[0] == '\0' || url.user != NULL || url.query != NULL)) {
+    bool http =
+        code == LS_OK && (strcmp(url.scheme, "http") == 0 || strcmp(url.scheme, "https") == 0);
+    if (code == LS_EINVALID || (code == LS_OK && (!http || url.host[0] == '\0' ||
+                                                  url.user != NULL || url.query != NULL))) {
         code = ls_fail(err, LS_ECONFIG, "s3 endpoint must be like https://host:port");
     }
     ls_url_done(&url);

@@ -46,6 +46,9 @@ typedef struct ls_storage_ops {
                            ls_err *err); /* NULL: LS_EUNSUPPORTED */
     ls_code (*open_object)(ls_storage *s, const char *key, uint64_t off, uint64_t len,
                            ls_reader **r, ls_err *err); /* NULL: LS_EUNSUPPORTED */
+    /* Sets created_ms of a listed file to the header's timestamp, by a request; NULL: listings have
+     * it. */
+    ls_code (*exact)(ls_storage *s, ls_ltx_info *file, ls_err *err);
     void (*free)(ls_storage *s);
 } ls_storage_ops;
 
@@ -79,6 +82,17 @@ LS_MUST ls_code ls_storage_list(ls_storage *s, int level, ls_txid seek, ls_stora
 LS_MUST ls_code ls_storage_iter_next(ls_storage_iter *it, ls_ltx_info *file, bool *end,
                                      ls_err *err);
 void ls_storage_iter_free(ls_storage_iter *it); /* NULL allowed */
+
+/* Some stores list when a file was uploaded instead of its header's timestamp. This asks for the
+ * timestamps of n listed files, several at once; where listings are exact it does nothing. A file
+ * that is gone keeps the time it has. */
+LS_MUST ls_code ls_storage_exact(ls_storage *s, ls_ltx_info *files, size_t n, ls_err *err);
+
+/* A listing whose times are exact as far as it matters which files are older than until_ms: with
+ * few requests beside those of ls_storage_list. INT64_MIN: nothing is asked but the first time of
+ * the level. */
+LS_MUST ls_code ls_storage_list_timed(ls_storage *s, int level, ls_txid seek, int64_t until_ms,
+                                      ls_storage_iter **it, ls_err *err);
 
 /* Opens len bytes from off (len 0: to the end). LS_ENOTFOUND if there is no such file. */
 LS_MUST ls_code ls_storage_open_range(ls_storage *s, const ls_ltx_info *file, uint64_t off,

@@ -36,6 +36,9 @@ static ls_code read_level(ls_storage *s, ls_listing *listing, int level, ls_err 
         }
     }
     ls_storage_iter_free(it);
+    if (code == LS_OK) {
+        code = ls_storage_exact(s, listing->levels[level], listing->counts[level], err);
+    }
     return code == LS_OK ? LS_OK : ls_wrap(err, "list level %d", level);
 }
 

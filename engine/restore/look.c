@@ -5,11 +5,11 @@
 
 #include "engine/restore/v3.h"
 
-/* Calls look with each file of a level until it says stop. */
-static ls_code each_file(ls_storage *s, int level, bool (*look)(void *arg, const ls_ltx_info *f),
-                         void *arg, ls_err *err) {
+/* Calls look with each file of a level until it says stop. Times are exact around until_ms. */
+static ls_code each_file(ls_storage *s, int level, int64_t until_ms,
+                         bool (*look)(void *arg, const ls_ltx_info *f), void *arg, ls_err *err) {
     ls_storage_iter *it;
-    ls_code code = ls_storage_list(s, level, 0, &it, err);
+    ls_code code = ls_storage_list_timed(s, level, 0, until_ms, &it, err);
     for (bool end = false; code == LS_OK && !end;) {
         ls_ltx_info file;
         code = ls_storage_iter_next(it, &file, &end, err);
@@ -29,7 +29,7 @@ ls_code ls_restore_available(ls_storage *s, bool *yes, ls_err *err) {
     *yes = false;
     ls_code code = LS_OK;
     for (int level = LS_LTX_LEVEL_MAX; level >= 0 && !*yes && code == LS_OK; level--) {
-        code = each_file(s, level, note_any, yes, err);
+        code = each_file(s, level, INT64_MAX, note_any, yes, err);
     }
     ls_v3_bounds v3 = {0};
     if (code == LS_OK && !*yes) {
@@ -64,7 +64,7 @@ ls_code ls_ltx_look_at(ls_storage *s, int64_t timestamp_ms, ls_ltx_look *look, l
     look_job job = {.timestamp_ms = timestamp_ms, .look = look};
     ls_code code = LS_OK;
     for (int level = 0; level <= LS_LTX_LEVEL_MAX && code == LS_OK; level++) {
-        code = each_file(s, level, note_time, &job, err);
+        code = each_file(s, level, timestamp_ms, note_time, &job, err);
     }
     return code;
 }

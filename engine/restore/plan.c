@@ -17,6 +17,7 @@ void ls_plan_done(ls_plan *plan) {
 typedef struct store_source {
     ls_plan_source base;
     ls_storage *s;
+    int64_t timestamp_ms;
     ls_txid seek0; /* where the listing of level 0 begins: its files hold one TXID each */
     ls_storage_iter *its[LEVELS]; /* opened by the first question */
     bool ended[LEVELS];
@@ -31,7 +32,11 @@ static ls_code store_next(ls_plan_source *src, int level, ls_ltx_info *file, boo
         return LS_OK;
     }
     if (ss->its[level] == NULL) {
-        code = ls_storage_list(ss->s, level, level == 0 ? ss->seek0 : 0, &ss->its[level], err);
+        ls_txid seek = level == 0 ? ss->seek0 : 0;
+        code =
+            ss->timestamp_ms == LS_NO_TIMESTAMP
+                ? ls_storage_list(ss->s, level, seek, &ss->its[level], err)
+                : ls_storage_list_timed(ss->s, level, seek, ss->timestamp_ms, &ss->its[level], err);
     }
     if (code == LS_OK) {
         code = ls_storage_iter_next(ss->its[level], file, end, err);
@@ -49,7 +54,7 @@ static void store_source_done(store_source *src) {
 ls_code ls_plan_make(ls_storage *s, ls_txid txid, int64_t timestamp_ms, ls_plan *plan,
                      ls_err *err) {
     *plan = (ls_plan){0};
-    store_source src = {.base = {.next = store_next}, .s = s};
+    store_source src = {.base = {.next = store_next}, .s = s, .timestamp_ms = timestamp_ms};
     ls_code code = ls_choose(&src.base, txid, timestamp_ms, plan, err);
     store_source_done(&src);
     if (code != LS_OK) {
@@ -60,7 +65,8 @@ ls_code ls_plan_make(ls_storage *s, ls_txid txid, int64_t timestamp_ms, ls_plan 
 
 ls_code ls_plan_onward(ls_storage *s, ls_txid from, ls_plan *plan, ls_err *err) {
     *plan = (ls_plan){0};
-    store_source src = {.base = {.next = store_next}, .s = s, .seek0 = from};
+    store_source src = {
+        .base = {.next = store_next}, .s = s, .timestamp_ms = LS_NO_TIMESTAMP, .seek0 = from};
     ls_code code = ls_choose_onward(&src.base, from, plan, err);
     store_source_done(&src);
     return code;

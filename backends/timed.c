@@ -1,0 +1,166 @@
+/*
+ * Exact times for stores whose listings tell when a file was uploaded. One request a file is needed
+ * for each; so they are asked for where they decide something, several at once.
+ *
+ * By time a restore wants of each level the files whose header is older than a moment. A file is
+ * never uploaded before its header's time: what was uploaded before the moment needs no question.
+ * Header times of a level rise with the TXID: behind the first file that is too new none is asked.
+ */
+#include "backends/storage.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define THREADS 16
+#define BATCH_MAX 64
+
+/* ---- several at once ---- */
+
+typedef struct asking {
+    ls_storage *s;
+    ls_ltx_info *files;
+    size_t n;
+    atomic_size_t next;
+    atomic_bool stop;
+} asking;
+
+typedef struct asker {
+    pthread_t thread;
+    asking *a;
+    ls_code code;
+    ls_err err;
+} asker;
+
+static void *ask(void *arg) {
+    asker *w = arg;
+    while (!atomic_load(&w->a->stop)) {
+        size_t i = atomic_fetch_add(&w->a->next, 1);
+        if (i >= w->a->n) {
+            break;
+        }
+        w->code = w->a->s->ops->exact(w->a->s, &w->a->files[i], &w->err);
+        if (w->code == LS_ENOTFOUND) { /* deleted since it was listed */
+            ls_err_clear(&w->err);
+            w->code = LS_OK;
+        }
+        if (w->code != LS_OK) {
+            atomic_store(&w->a->stop, true);
+        }
+    }
+    return NULL;
+}
+
+static ls_code first_failure(const asker *workers, size_t n, ls_err *err) {
+    for (size_t i = 0; i < n; i++) {
+        if (workers[i].code != LS_OK) {
+            *err = workers[i].err;
+            return workers[i].code;
+        }
+    }
+    return LS_OK;
+}
+
+ls_code ls_storage_exact(ls_storage *s, ls_ltx_info *files, size_t n, ls_err *err) {
+    if (s->ops->exact == NULL || n == 0) {
+        return LS_OK;
+    }
+    asking a = {.s = s, .files = files, .n = n};
+    asker *workers = calloc(THREADS, sizeof *workers);
+    if (workers == NULL) {
+        return ls_fail(err, LS_ENOMEM, "no memory to ask for times");
+    }
+    size_t started = 1;
+    for (size_t i = 0; i < THREADS; i++) {
+        workers[i].a = &a;
+    }
+    /* The first works in this thread; where no other can be started it does all. */
+    while (started < THREADS && started < n &&
+           pthread_create(&workers[started].thread, NULL, ask, &workers[started]) == 0) {
+        started++;
+    }
+    (void)ask(&workers[0]);
+    for (size_t i = 1; i < started; i++) {
+        (void)pthread_join(workers[i].thread, NULL);
+    }
+    ls_code code = first_failure(workers, started, err);
+    free(workers);
+    return code == LS_OK ? LS_OK : ls_wrap(err, "ask for the time of a file");
+}
+
+/* ---- listings ---- */
+
+typedef struct timed_iter {
+    ls_storage_iter base;
+    ls_storage *s;
+    ls_storage_iter *in;
+    int64_t until_ms;
+    bool end;  /* of in */
+    bool past; /* a file was too new: no more questions */
+    ls_ltx_info files[BATCH_MAX];
+    size_t n, pos, batch;
+} timed_iter;
+
+/* The next files: one that needs no question, or a batch that is asked for together. The first
+ * file behind the moment is mostly the last that is wanted, so batches begin small. */
+static ls_code fill(timed_iter *t, ls_err *err) {
+    ls_code code = LS_OK;
+    t->n = t->pos = 0;
+    while (code == LS_OK && !t->end && t->n < t->batch) {
+        code = ls_storage_iter_next(t->in, &t->files[t->n], &t->end, err);
+        if (code == LS_OK && !t->end) {
+            bool asks = !t->past && t->files[t->n].created_ms >= t->until_ms;
+            t->n++;
+            if (!asks && t->n == 1) {
+                return LS_OK;
+            }
+        }
+    }
+    if (code == LS_OK) {
+        code = ls_storage_exact(t->s, t->files, t->n, err);
+    }
+    t->past = t->past || (t->n > 0 && t->files[t->n - 1].created_ms >= t->until_ms);
+    t->batch = 2 * t->batch < BATCH_MAX ? 2 * t->batch : BATCH_MAX;
+    return code;
+}
+
+static ls_code timed_next(ls_storage_iter *it, ls_ltx_info *file, bool *end, ls_err *err) {
+    timed_iter *t = (timed_iter *)it;
+    if (t->pos == t->n && !t->end) {
+        ls_code code = fill(t, err);
+        if (code != LS_OK) {
+            return code;
+        }
+    }
+    *end = t->pos == t->n;
+    if (!*end) {
+        *file = t->files[t->pos++];
+    }
+    return LS_OK;
+}
+
+static void timed_free(ls_storage_iter *it) {
+    ls_storage_iter_free(((timed_iter *)it)->in);
+    free(it);
+}
+
+ls_code ls_storage_list_timed(ls_storage *s, int level, ls_txid seek, int64_t until_ms,
+                              ls_storage_iter **it, ls_err *err) {
+    ls_code code = ls_storage_list(s, level, seek, it, err);
+    if (code != LS_OK || s->ops->exact == NULL) {
+        return code;
+    }
+    timed_iter *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        ls_storage_iter_free(*it);
+        *it = NULL;
+        return ls_fail(err, LS_ENOMEM, "no memory to list level %d", level);
+    }
+    t->base = (ls_storage_iter){.next = timed_next, .free = timed_free};
+    t->s = s;
+    t->in = *it;
+    t->until_ms = until_ms;
+    t->batch = 1;
+    *it = &t->base;
+    return LS_OK;
+}
