@@ -11,6 +11,7 @@
 
 #define RENEW_BEFORE_MS (5 * 60 * 1000)
 #define RENEW_AGAIN_MS (30 * 1000)
+#define TOKEN_FILE_MAX 32768
 #define PROFILES_MAX 5 /* that name one another */
 
 struct ls_aws_credentials {
@@ -23,6 +24,17 @@ struct ls_aws_credentials {
 const char *ls_aws_env(const char *name) {
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+ls_code ls_aws_token_file(const char *path, char **token, ls_err *err) {
+    size_t len;
+    ls_code code = ls_read_file(path, TOKEN_FILE_MAX, token, &len, err);
+    if (code == LS_OK) {
+        (*token)[strcspn(*token, "\r\n")] = '\0';
+    } else if (code == LS_ENOTFOUND) {
+        err->code = code = LS_ECONFIG;
+    }
+    return code;
 }
 
 static const char *first_env(const char *a, const char *b, const char *c) {

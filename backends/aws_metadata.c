@@ -8,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define TOKEN_FILE_MAX 32768
 #define ROLE_MAX 256
 
 /* ---- JSON ---- */
@@ -117,14 +116,9 @@ static ls_code container_url(char **url, ls_err *err) {
 static ls_code container_token(char **token, ls_err *err) {
     const char *file = ls_aws_env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     const char *text = ls_aws_env("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    size_t len;
     *token = NULL;
     if (file != NULL) {
-        ls_code code = ls_read_file(file, TOKEN_FILE_MAX, token, &len, err);
-        if (code == LS_OK) {
-            (*token)[strcspn(*token, "\r\n")] = '\0';
-        }
-        return code;
+        return ls_aws_token_file(file, token, err);
     }
     *token = text != NULL ? strdup(text) : NULL;
     return text == NULL || *token != NULL ? LS_OK

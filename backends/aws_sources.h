@@ -17,6 +17,10 @@ typedef struct ls_aws_grant {
 /* An environment variable, NULL where it is empty. */
 const char *ls_aws_env(const char *name);
 
+/* A token's file up to its first line's end. One that is missing is LS_ECONFIG: LS_ENOTFOUND would
+ * have the next source asked. malloc'd. */
+LS_MUST ls_code ls_aws_token_file(const char *path, char **token, ls_err *err);
+
 /* ---- the shared files (aws_profile.c) ---- */
 
 typedef struct ls_aws_files {

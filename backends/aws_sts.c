@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define FORM_MAX 65536
-#define TOKEN_FILE_MAX 32768
 
 typedef struct sts {
     ls_buf form;
@@ -187,11 +186,9 @@ ls_code ls_aws_web_identity(const ls_aws_role *role, const char *token_file, ls_
                             ls_err *err) {
     sts s = {.role = role};
     char *token = NULL;
-    size_t len;
     ls_buf_init(&s.form, FORM_MAX);
-    ls_code code = ls_read_file(token_file, TOKEN_FILE_MAX, &token, &len, err);
+    ls_code code = ls_aws_token_file(token_file, &token, err);
     if (code == LS_OK) {
-        token[strcspn(token, "\r\n")] = '\0';
         code = add_role(&s.form, "AssumeRoleWithWebIdentity", role, err);
     }
     if (code == LS_OK) {

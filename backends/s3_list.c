@@ -19,6 +19,7 @@ typedef struct page {
     char key[KEY_MAX + 1];
     uint64_t size;
     int64_t modified_ms;
+    bool any; /* it is a listing */
     bool truncated;
     char token[LS_PAGE_TOKEN_MAX];
 } page;
@@ -52,6 +53,8 @@ static ls_code take_element(void *arg, const char *path, const char *text, ls_er
         return ls_time_parse(text, &p->modified_ms, err);
     } else if (strcmp(path, "ListBucketResult/Contents") == 0) {
         return take_object(p, err);
+    } else if (strcmp(path, "ListBucketResult") == 0) {
+        p->any = true;
     } else if (strcmp(path, "ListBucketResult/IsTruncated") == 0) {
         p->truncated = strcmp(text, "true") == 0;
     } else if (strcmp(path, "ListBucketResult/NextContinuationToken") == 0 &&
@@ -64,6 +67,10 @@ static ls_code take_element(void *arg, const char *path, const char *text, ls_er
 
 static ls_code read_page(page *p, const ls_http_answer *a, ls_err *err) {
     ls_code code = ls_xml_read(a->body, a->body_len, take_element, p, err);
+    if (code == LS_OK && !p->any) {
+        (void)ls_fail(err, LS_EREMOTE, "the answer is no listing of a bucket");
+        code = ls_hint(err, "check the endpoint");
+    }
     if (code == LS_OK && p->truncated && p->token[0] == '\0') {
         code = ls_fail(err, LS_EREMOTE, "the listing is cut and does not say how to go on");
     }
