@@ -90,7 +90,7 @@ LS_MUST ls_code ls_storage_exact(ls_storage *s, ls_ltx_info *files, size_t n, ls
 
 /* A listing whose times are exact as far as it matters which files are older than until_ms: with
  * few requests beside those of ls_storage_list. INT64_MIN: nothing is asked but the first time of
- * the level. */
+ * the level; INT64_MAX: nothing. */
 LS_MUST ls_code ls_storage_list_timed(ls_storage *s, int level, ls_txid seek, int64_t until_ms,
                                       ls_storage_iter **it, ls_err *err);
 

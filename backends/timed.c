@@ -3,8 +3,9 @@
  * for each; so they are asked for where they decide something, several at once.
  *
  * By time a restore wants of each level the files whose header is older than a moment. A file is
- * never uploaded before its header's time: what was uploaded before the moment needs no question.
- * Header times of a level rise with the TXID: behind the first file that is too new none is asked.
+ * uploaded after its header's time: what was uploaded well before the moment needs no question.
+ * Well before, as some services cut times to seconds and their clocks are not ours. Header times of
+ * a level rise with the TXID: behind the first file that is too new none is asked.
  */
 #include "backends/storage.h"
 
@@ -14,12 +15,14 @@
 
 #define THREADS 16
 #define BATCH_MAX 64
+#define UNSURE_MS 60000 /* of a service's times */
 
 /* ---- several at once ---- */
 
 typedef struct asking {
     ls_storage *s;
     ls_ltx_info *files;
+    bool *gone; /* of each file, where somebody wants to know */
     size_t n;
     atomic_size_t next;
     atomic_bool stop;
@@ -43,6 +46,9 @@ static void *ask(void *arg) {
         if (w->code == LS_ENOTFOUND) { /* deleted since it was listed */
             ls_err_clear(&w->err);
             w->code = LS_OK;
+            if (w->a->gone != NULL) {
+                w->a->gone[i] = true;
+            }
         }
         if (w->code != LS_OK) {
             atomic_store(&w->a->stop, true);
@@ -61,11 +67,11 @@ static ls_code first_failure(const asker *workers, size_t n, ls_err *err) {
     return LS_OK;
 }
 
-ls_code ls_storage_exact(ls_storage *s, ls_ltx_info *files, size_t n, ls_err *err) {
+static ls_code ask_all(ls_storage *s, ls_ltx_info *files, bool *gone, size_t n, ls_err *err) {
     if (s->ops->exact == NULL || n == 0) {
         return LS_OK;
     }
-    asking a = {.s = s, .files = files, .n = n};
+    asking a = {.s = s, .files = files, .gone = gone, .n = n};
     asker *workers = calloc(THREADS, sizeof *workers);
     if (workers == NULL) {
         return ls_fail(err, LS_ENOMEM, "no memory to ask for times");
@@ -88,18 +94,33 @@ ls_code ls_storage_exact(ls_storage *s, ls_ltx_info *files, size_t n, ls_err *er
     return code == LS_OK ? LS_OK : ls_wrap(err, "ask for the time of a file");
 }
 
+ls_code ls_storage_exact(ls_storage *s, ls_ltx_info *files, size_t n, ls_err *err) {
+    return ask_all(s, files, NULL, n, err);
+}
+
 /* ---- listings ---- */
 
 typedef struct timed_iter {
     ls_storage_iter base;
     ls_storage *s;
     ls_storage_iter *in;
-    int64_t until_ms;
-    bool end;  /* of in */
-    bool past; /* a file was too new: no more questions */
+    int64_t until_ms, from_ms; /* the moment, and what was uploaded later may be too new */
+    bool end;                  /* of in */
+    bool past;                 /* a file was too new: no more questions */
     ls_ltx_info files[BATCH_MAX];
+    bool gone[BATCH_MAX];
     size_t n, pos, batch;
 } timed_iter;
+
+/* Is the last file whose time is known too new? */
+static bool ends_past(const timed_iter *t) {
+    for (size_t i = t->n; i > 0; i--) {
+        if (!t->gone[i - 1]) {
+            return t->files[i - 1].created_ms >= t->until_ms;
+        }
+    }
+    return false;
+}
 
 /* The next files: one that needs no question, or a batch that is asked for together. The first
  * file behind the moment is mostly the last that is wanted, so batches begin small. */
@@ -109,7 +130,8 @@ static ls_code fill(timed_iter *t, ls_err *err) {
     while (code == LS_OK && !t->end && t->n < t->batch) {
         code = ls_storage_iter_next(t->in, &t->files[t->n], &t->end, err);
         if (code == LS_OK && !t->end) {
-            bool asks = !t->past && t->files[t->n].created_ms >= t->until_ms;
+            bool asks = !t->past && t->files[t->n].created_ms >= t->from_ms;
+            t->gone[t->n] = false;
             t->n++;
             if (!asks && t->n == 1) {
                 return LS_OK;
@@ -117,9 +139,9 @@ static ls_code fill(timed_iter *t, ls_err *err) {
         }
     }
     if (code == LS_OK) {
-        code = ls_storage_exact(t->s, t->files, t->n, err);
+        code = ask_all(t->s, t->files, t->gone, t->n, err);
     }
-    t->past = t->past || (t->n > 0 && t->files[t->n - 1].created_ms >= t->until_ms);
+    t->past = t->past || ends_past(t);
     t->batch = 2 * t->batch < BATCH_MAX ? 2 * t->batch : BATCH_MAX;
     return code;
 }
@@ -160,6 +182,10 @@ ls_code ls_storage_list_timed(ls_storage *s, int level, ls_txid seek, int64_t un
     t->s = s;
     t->in = *it;
     t->until_ms = until_ms;
+    t->from_ms = until_ms < INT64_MIN + UNSURE_MS ? INT64_MIN : until_ms - UNSURE_MS;
+    if (until_ms == INT64_MAX) {
+        t->from_ms = INT64_MAX;
+    }
     t->batch = 1;
     *it = &t->base;
     return LS_OK;

@@ -12,7 +12,9 @@
 
 #define FILES 1000
 
-/* Level 0: file i has the time i * 10 and was uploaded lag later. */
+#define STEP 100000 /* ms */
+
+/* Level 0: file i has the time i * STEP and was uploaded lag later. */
 typedef struct fake {
     ls_storage base;
     ls_storage_ops ops;
@@ -35,7 +37,7 @@ static ls_code fake_next(ls_storage_iter *it, ls_ltx_info *file, bool *end, ls_e
     if (!*end) {
         *file = (ls_ltx_info){.min_txid = (ls_txid)fi->next,
                               .max_txid = (ls_txid)fi->next,
-                              .created_ms = fi->next * 10 + fi->f->lag};
+                              .created_ms = (int64_t)fi->next * STEP + fi->f->lag};
         fi->next++;
     }
     return LS_OK;
@@ -65,7 +67,7 @@ static ls_code fake_exact(ls_storage *s, ls_ltx_info *file, ls_err *err) {
     if ((int)file->min_txid == f->failing) {
         return ls_fail(err, LS_EREMOTE, "broken");
     }
-    file->created_ms = (int64_t)file->min_txid * 10;
+    file->created_ms = (int64_t)file->min_txid * STEP;
     return LS_OK;
 }
 
@@ -99,11 +101,13 @@ static int older(fake *f, int64_t until_ms) {
 static void prompt_uploads_need_few_questions(void **state) {
     (void)state;
     static const int moments[] = {0, 1, 2, 17, 500, 999, 1000, 1001, 5000};
-    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+    static const int64_t lags[] = {7, -999, -30000}; /* cut to seconds; another clock */
+    for (size_t i = 0; i < 3 * sizeof moments / sizeof moments[0]; i++) {
         fake f;
-        fake_init(&f, 7);
-        int expected = moments[i] - 1 < 0 ? 0 : moments[i] - 1 > FILES ? FILES : moments[i] - 1;
-        assert_int_equal(older(&f, moments[i] * 10), expected);
+        fake_init(&f, lags[i % 3]);
+        int moment = moments[i / 3];
+        int expected = moment - 1 < 0 ? 0 : moment - 1 > FILES ? FILES : moment - 1;
+        assert_int_equal(older(&f, (int64_t)moment * STEP), expected);
         assert_true(f.asked <= 3);
     }
 }
@@ -114,8 +118,8 @@ static void late_uploads(void **state) {
     static const int moments[] = {1, 2, 17, 500, 1000, 1001};
     for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
         fake f;
-        fake_init(&f, 1000000);
-        assert_int_equal(older(&f, moments[i] * 10), moments[i] - 1);
+        fake_init(&f, 10000LL * STEP);
+        assert_int_equal(older(&f, (int64_t)moments[i] * STEP), moments[i] - 1);
         assert_true(f.asked >= moments[i] - 1);
         assert_true(f.asked <= 2 * moments[i] + 64);
     }
@@ -125,12 +129,18 @@ static void late_uploads(void **state) {
 static void what_is_gone(void **state) {
     (void)state;
     fake f;
-    fake_init(&f, 25);
-    f.gone = 498;
-    assert_int_equal(older(&f, 5000), 497);
-    fake_init(&f, 25);
+    fake_init(&f, 5 * STEP / 2);
+    f.gone = 498; /* asked for with 499 */
+    assert_int_equal(older(&f, 500LL * STEP), 498);
+    fake_init(&f, 5 * STEP / 2);
+    f.gone = 499;
+    assert_int_equal(older(&f, 500LL * STEP), 498);
+    fake_init(&f, 7 * STEP / 2);
+    f.gone = 496; /* the first that is asked for; its listed time is that of 499 */
+    assert_int_equal(older(&f, 499LL * STEP), 497);
+    fake_init(&f, 5 * STEP / 2);
     f.gone = 300;
-    assert_int_equal(older(&f, 5000), 499);
+    assert_int_equal(older(&f, 500LL * STEP), 499);
 }
 
 static void failures(void **state) {
@@ -141,9 +151,9 @@ static void failures(void **state) {
     ls_ltx_info file;
     bool end = false;
     ls_code code = LS_OK;
-    fake_init(&f, 25);
+    fake_init(&f, 5 * STEP / 2);
     f.failing = 499;
-    assert_int_equal(ls_storage_list_timed(&f.base, 0, 0, 5000, &it, &err), LS_OK);
+    assert_int_equal(ls_storage_list_timed(&f.base, 0, 0, 500LL * STEP, &it, &err), LS_OK);
     while (code == LS_OK && !end) {
         code = ls_storage_iter_next(it, &file, &end, &err);
     }
@@ -163,7 +173,7 @@ static void all_of_them(void **state) {
     }
     assert_int_equal(ls_storage_exact(&f.base, files, 100, &err), LS_OK);
     for (size_t i = 0; i < 100; i++) {
-        assert_int_equal(files[i].created_ms, (i + 1) * 10);
+        assert_int_equal(files[i].created_ms, (int64_t)(i + 1) * STEP);
     }
     assert_int_equal(f.asked, 100);
     /* A store whose listings are exact is asked nothing. */
@@ -171,7 +181,7 @@ static void all_of_them(void **state) {
     files[0].created_ms = -1;
     assert_int_equal(ls_storage_exact(&f.base, files, 100, &err), LS_OK);
     assert_int_equal(files[0].created_ms, -1);
-    assert_int_equal(older(&f, 5000), 499);
+    assert_int_equal(older(&f, 500LL * STEP), 499);
     assert_int_equal(f.asked, 100);
 }
 

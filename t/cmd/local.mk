@@ -56,3 +56,8 @@ t_cmd_litestream_full_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTS_LD)
 t_cmd_litestream_full_CPPFLAGS = $(AM_CPPFLAGS)
 TAP_TESTS += t/cmd/disk_full.t
 EXTRA_DIST += t/cmd/disk_full.t
+
+# Stores behind a network, each from a daemon to a restore, on a server of t/servers.
+STORE_TAP = t/cmd/store_s3.t
+TAP_TESTS += $(STORE_TAP)
+EXTRA_DIST += $(STORE_TAP)
