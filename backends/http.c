@@ -40,8 +40,8 @@ void ls_http_request_done(ls_http_request *r) {
 }
 
 /* malloc'd; a line break or more than max bytes are refused. */
-static ls_code format_line(char **out, size_t max, const char *what, const char *format,
-                           va_list args, ls_err *err) {
+static LS_PRINTF(4, 0) ls_code format_line(char **out, size_t max, const char *what,
+                                           const char *format, va_list args, ls_err *err) {
     ls_buf buf;
     ls_buf_init(&buf, max);
     ls_code code = ls_buf_vaddf(&buf, err, format, args);

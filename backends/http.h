@@ -33,7 +33,8 @@ typedef struct ls_http_options {
     int64_t connect_timeout;     /* ns; 0: 10 s */
     int tries;                   /* 0: LS_HTTP_TRIES */
     const ls_cancel *cancel;     /* ends transfers and pauses; NULL: none */
-    const ls_log *debug;         /* requests and answers at DEBUG, without secrets; NULL: none */
+    const ls_log *const *debug;  /* requests and answers at DEBUG go to the log that is found
+                                    there, without secrets; NULL: none */
 } ls_http_options;
 
 LS_MUST ls_code ls_http_new(const ls_http_options *options, ls_http **http, ls_err *err);

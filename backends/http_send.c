@@ -120,7 +120,7 @@ typedef struct exchange {
 
 /* Method, host and path: a query may hold a signature. */
 static void log_try(const exchange *x, int64_t started, const ls_err *err) {
-    const ls_log *log = x->http->o.debug;
+    const ls_log *log = x->http->o.debug != NULL ? *x->http->o.debug : NULL;
     if (log == NULL || log->level > LS_DEBUG) {
         return;
     }

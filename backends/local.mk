@@ -6,10 +6,14 @@ liblitestream_la_SOURCES += backends/storage.c backends/url.c backends/url.h bac
 	backends/http_wire.h \
 	backends/xml.c backends/xml.h backends/head.c backends/head.h backends/paged.c \
 	backends/paged.h backends/stamp.c backends/stamp.h backends/timed.c \
-	backends/digest.c backends/digest.h backends/aws_sign.c backends/aws_sign.h \
-	backends/aws_credentials.c backends/aws_credentials.h backends/aws_sources.h \
-	backends/aws_profile.c backends/aws_sts.c backends/aws_metadata.c backends/aws_process.c \
-	backends/s3_config.c backends/s3_config.h \
+	backends/digest.c backends/digest.h
+
+# Stores that can be left out (configure --without-NAME).
+if HAVE_S3
+liblitestream_la_SOURCES += backends/aws_sign.c backends/aws_sign.h backends/aws_credentials.c \
+	backends/aws_credentials.h backends/aws_sources.h backends/aws_profile.c backends/aws_sts.c \
+	backends/aws_metadata.c backends/aws_process.c backends/s3_config.c backends/s3_config.h \
 	backends/s3.c backends/s3_store.h backends/s3_request.c backends/s3_answer.c \
 	backends/s3_list.c backends/s3_put.c backends/s3_multipart.c backends/s3_copy.c \
 	backends/s3_delete.c
+endif

@@ -220,7 +220,8 @@ static const ls_storage_ops s3_ops = {
 };
 
 static ls_code make_connections(ls_s3 *s, const ls_settings *settings, ls_err *err) {
-    const ls_http_options o = {.skip_verify = s->c.skip_verify, .tries = TRIES};
+    const ls_http_options o = {
+        .skip_verify = s->c.skip_verify, .tries = TRIES, .debug = &s->base.log};
     ls_code code = ls_http_new(&o, &s->http, err);
     if (code == LS_OK) {
         code = ls_aws_credentials_new(ls_settings_text(settings, "access-key-id", NULL),

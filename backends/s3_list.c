@@ -9,21 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX 1024 /* of S3 */
-
-/* One page; each of its objects goes to fn, with the key behind prefix. */
-typedef struct page {
-    const char *prefix;
-    ls_code (*fn)(void *arg, const char *name, uint64_t size, int64_t modified_ms, ls_err *err);
-    void *arg;
-    char key[KEY_MAX + 1];
-    uint64_t size;
-    int64_t modified_ms;
-    bool any; /* it is a listing */
-    bool truncated;
-    char token[LS_PAGE_TOKEN_MAX];
-} page;
-
 static ls_code parse_size(const char *text, uint64_t *size, ls_err *err) {
     char *end;
     if (text[0] < '0' || text[0] > '9') {
@@ -35,7 +20,7 @@ static ls_code parse_size(const char *text, uint64_t *size, ls_err *err) {
 }
 
 /* What is behind the prefix; other keys should not be there. */
-static ls_code take_object(page *p, ls_err *err) {
+static ls_code take_object(ls_s3_listing *p, ls_err *err) {
     size_t len = strlen(p->prefix);
     if (strncmp(p->key, p->prefix, len) != 0 || p->key[len] == '\0') {
         return LS_OK;
@@ -44,9 +29,9 @@ static ls_code take_object(page *p, ls_err *err) {
 }
 
 static ls_code take_element(void *arg, const char *path, const char *text, ls_err *err) {
-    page *p = arg;
+    ls_s3_listing *p = arg;
     if (strcmp(path, "ListBucketResult/Contents/Key") == 0) {
-        (void)snprintf(p->key, sizeof p->key, "%s", strlen(text) <= KEY_MAX ? text : "");
+        (void)snprintf(p->key, sizeof p->key, "%s", strlen(text) <= LS_S3_KEY_MAX ? text : "");
     } else if (strcmp(path, "ListBucketResult/Contents/Size") == 0) {
         return parse_size(text, &p->size, err);
     } else if (strcmp(path, "ListBucketResult/Contents/LastModified") == 0) {
@@ -60,13 +45,13 @@ static ls_code take_element(void *arg, const char *path, const char *text, ls_er
     } else if (strcmp(path, "ListBucketResult/NextContinuationToken") == 0 &&
                snprintf(p->token, sizeof p->token, "%s", text) >= (int)sizeof p->token) {
         return ls_fail(err, LS_EREMOTE, "the listing goes on with a token of more than %d bytes",
-                       LS_PAGE_TOKEN_MAX);
+                       LS_S3_TOKEN_MAX);
     }
     return LS_OK;
 }
 
-static ls_code read_page(page *p, const ls_http_answer *a, ls_err *err) {
-    ls_code code = ls_xml_read(a->body, a->body_len, take_element, p, err);
+ls_code ls_s3_read_listing(const char *data, size_t len, ls_s3_listing *p, ls_err *err) {
+    ls_code code = ls_xml_read(data, len, take_element, p, err);
     if (code == LS_OK && !p->any) {
         (void)ls_fail(err, LS_EREMOTE, "the answer is no listing of a bucket");
         code = ls_hint(err, "check the endpoint");
@@ -94,7 +79,8 @@ static ls_code page_query(const char *prefix, const char *after, const char *tok
     return *query != NULL ? LS_OK : ls_fail(err, LS_ENOMEM, "no memory to list");
 }
 
-static ls_code fetch_page(ls_s3 *s, page *p, const char *after, const char *token, ls_err *err) {
+static ls_code fetch_page(ls_s3 *s, ls_s3_listing *p, const char *after, const char *token,
+                          ls_err *err) {
     ls_s3_call call;
     ls_http_answer a;
     char *query;
@@ -107,7 +93,7 @@ static ls_code fetch_page(ls_s3 *s, page *p, const char *after, const char *toke
         code = ls_s3_send(&call, &a, err);
     }
     if (code == LS_OK) {
-        code = read_page(p, &a, err);
+        code = ls_s3_read_listing(a.body, a.body_len, p, err);
         ls_http_answer_done(&a);
     }
     ls_s3_call_done(&call);
@@ -127,7 +113,7 @@ static ls_code add_file(void *arg, const char *name, uint64_t size, int64_t modi
 
 static ls_code fetch_level(ls_page *to, const char *token, ls_err *err) {
     ls_s3 *s = (ls_s3 *)ls_page_storage(to);
-    page *p = calloc(1, sizeof *p);
+    ls_s3_listing *p = calloc(1, sizeof *p);
     char *prefix = ls_s3_level_prefix(s, ls_page_level(to));
     char *after = prefix != NULL && ls_page_seek(to) > 0
                       ? ls_asprintf("%s%016" PRIx64, prefix, ls_page_seek(to))
@@ -176,8 +162,8 @@ static ls_code give_object(void *arg, const char *name, uint64_t size, int64_t m
     return o->fn(o->arg, &object, err);
 }
 
-static ls_code each_page(ls_s3 *s, page *p, ls_err *err) {
-    char token[LS_PAGE_TOKEN_MAX] = "";
+static ls_code each_page(ls_s3 *s, ls_s3_listing *p, ls_err *err) {
+    char token[LS_S3_TOKEN_MAX] = "";
     do {
         p->truncated = false;
         p->token[0] = '\0';
@@ -197,7 +183,7 @@ ls_code ls_s3_each_object(ls_storage *st, const char *folder, ls_object_fn fn, v
                           ls_err *err) {
     ls_s3 *s = (ls_s3 *)st;
     objects o = {folder, fn, arg};
-    page *p = calloc(1, sizeof *p);
+    ls_s3_listing *p = calloc(1, sizeof *p);
     char *root = ls_s3_object_key(s, folder);
     char *prefix = root != NULL ? ls_asprintf("%s/", root) : NULL;
     ls_code code = LS_OK;

@@ -84,6 +84,28 @@ bool ls_s3_is_throttling(const char *code);
 LS_MUST ls_code ls_s3_element(const ls_http_answer *a, const char *name, char *out, size_t size,
                               ls_err *err);
 
+/* ---- listings (s3_list.c) ---- */
+
+#define LS_S3_KEY_MAX 1024
+#define LS_S3_TOKEN_MAX 4096
+
+/* One page. What it is read for is set before: each of its objects whose key begins with prefix
+ * goes to fn, with what follows. */
+typedef struct ls_s3_listing {
+    const char *prefix;
+    ls_code (*fn)(void *arg, const char *name, uint64_t size, int64_t modified_ms, ls_err *err);
+    void *arg;
+    char token[LS_S3_TOKEN_MAX]; /* of the next page; "": this is the last */
+    /* The rest is the reader's. */
+    char key[LS_S3_KEY_MAX + 1];
+    uint64_t size;
+    int64_t modified_ms;
+    bool any; /* it is a listing */
+    bool truncated;
+} ls_s3_listing;
+LS_MUST ls_code ls_s3_read_listing(const char *data, size_t len, ls_s3_listing *listing,
+                                   ls_err *err);
+
 /* ---- the other parts ---- */
 
 /* Exists the object? Its size and time; LS_ENOTFOUND. etag may be NULL. */

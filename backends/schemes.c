@@ -15,7 +15,9 @@ const char *const ls_store_types[] = {"file", "s3",   "gs",     "abs",     "oss"
 
 const ls_store_scheme *const ls_store_schemes[] = {
     &ls_file_scheme,
+#ifdef HAVE_S3
     &ls_s3_scheme,
+#endif
     NULL,
 };
 

@@ -20,6 +20,7 @@ typedef struct reading {
     ls_err *err;
 } reading;
 
+/* Of an empty element expat tells the end even if it was stopped at its start. */
 static void stop(reading *r, ls_code code) {
     r->code = code;
     (void)XML_StopParser(r->parser, XML_FALSE);
@@ -29,7 +30,7 @@ static void on_start(void *arg, const XML_Char *name, const XML_Char **attribute
     reading *r = arg;
     (void)attributes;
     const char *colon = strrchr(name, ':');
-    const char *local = colon != NULL ? colon + 1 : name;
+    const char *local = colon != NULL && colon[1] != '\0' ? colon + 1 : name;
     if (r->depth == LS_XML_DEPTH_MAX || strnlen(local, LS_XML_NAME_MAX + 1) > LS_XML_NAME_MAX) {
         stop(r, ls_fail(r->err, LS_EREMOTE, "answer has names or depths that no service uses"));
         return;
@@ -43,6 +44,9 @@ static void on_start(void *arg, const XML_Char *name, const XML_Char **attribute
 static void on_end(void *arg, const XML_Char *name) {
     reading *r = arg;
     (void)name;
+    if (r->code != LS_OK) {
+        return;
+    }
     ls_code code = r->fn(r->arg, r->path, ls_buf_str(&r->text), r->err);
     char *slash = strrchr(r->path, '/');
     *(slash != NULL ? slash : r->path) = '\0';

@@ -29,8 +29,10 @@ static void print_verbose(void) {
     printf("libmicrohttpd %s\n", MHD_get_version());
     printf("libcurl %s\n", LIBCURL_VERSION);
     printf("jansson %s\n", JANSSON_VERSION);
-    printf("stores: file\n");
-    printf("not part of this version yet: s3 gs abs oss sftp nats webdav\n");
+    printf("stores:");
+    for (size_t i = 0; ls_store_schemes[i] != NULL; i++)
+        printf(" %s", ls_store_schemes[i]->type);
+    printf("\n");
 }
 
 static ls_code run(const ls_invocation *in, ls_err *err) {

@@ -1,12 +1,10 @@
 # The suite that every store passes, and tests of single stores.
 UNIT_TESTS += t/backends/test_file t/backends/test_resume t/backends/test_url \
-	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_aws_sign \
-	t/backends/test_timed t/backends/test_s3_config \
-	t/backends/test_aws_credentials t/backends/test_s3 t/backends/test_mem t/backends/test_faults
+	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_timed \
+	t/backends/test_mem t/backends/test_faults
 check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_url \
-	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_aws_sign \
-	t/backends/test_timed t/backends/test_s3_config \
-	t/backends/test_aws_credentials t/backends/test_s3 t/backends/test_mem t/backends/test_faults
+	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_timed \
+	t/backends/test_mem t/backends/test_faults
 t_backends_test_file_SOURCES = t/backends/test_file.c t/backends/conformance.c \
 	t/backends/conformance.h
 t_backends_test_file_LDADD = $(LS_TEST_LIBS)
@@ -42,19 +40,27 @@ t_backends_test_xml_SOURCES = t/backends/test_xml.c
 t_backends_test_xml_LDADD = $(LS_TEST_LIBS)
 t_backends_test_xml_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_xml_CPPFLAGS = $(LS_TEST_CPPFLAGS)
-t_backends_test_aws_sign_SOURCES = t/backends/test_aws_sign.c
-t_backends_test_aws_sign_LDADD = $(LS_TEST_LIBS)
-t_backends_test_aws_sign_LDFLAGS = $(AM_LDFLAGS) -static
-t_backends_test_aws_sign_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 t_backends_test_timed_SOURCES = t/backends/test_timed.c
 t_backends_test_timed_LDADD = $(LS_TEST_LIBS)
 t_backends_test_timed_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_timed_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+# Stores that can be left out.
+if HAVE_S3
+S3_TESTS = t/backends/test_aws_sign t/backends/test_aws_credentials t/backends/test_s3_config \
+	t/backends/test_s3
+UNIT_TESTS += $(S3_TESTS)
+check_PROGRAMS += $(S3_TESTS)
+t_backends_test_aws_sign_SOURCES = t/backends/test_aws_sign.c
+t_backends_test_aws_sign_LDADD = $(LS_TEST_LIBS)
+t_backends_test_aws_sign_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_aws_sign_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 t_backends_test_s3_config_SOURCES = t/backends/test_s3_config.c
 t_backends_test_s3_config_LDADD = $(LS_TEST_LIBS)
 t_backends_test_s3_config_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_s3_config_CPPFLAGS = $(LS_TEST_CPPFLAGS)
-t_backends_test_aws_credentials_SOURCES = t/backends/test_aws_credentials.c t/support/cloud.h t/support/helper.h
+t_backends_test_aws_credentials_SOURCES = t/backends/test_aws_credentials.c t/support/cloud.h \
+	t/support/helper.h
 t_backends_test_aws_credentials_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS)
 t_backends_test_aws_credentials_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ls_wall_ms
 t_backends_test_aws_credentials_CPPFLAGS = $(LS_TEST_CPPFLAGS)
@@ -63,6 +69,7 @@ t_backends_test_s3_SOURCES = t/backends/test_s3.c t/backends/conformance.c \
 t_backends_test_s3_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS)
 t_backends_test_s3_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ls_wall_ms
 t_backends_test_s3_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+endif
 
 # The suite over real servers: one program, and a script that starts them (t/servers).
 check_PROGRAMS += t/backends/conform

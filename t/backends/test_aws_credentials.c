@@ -190,7 +190,8 @@ static void profiles(void **state) {
     (void)unsetenv("AWS_DEFAULT_PROFILE");
     assert_chain("d ds=x dt");
     char *path = tempdir_path(state, "elsewhere");
-    put_file(path, "[default]\naws_access_key_id=e\naws_secret_access_key=es", 56);
+    const char *text = "[default]\naws_access_key_id=e\naws_secret_access_key=es";
+    put_file(path, text, strlen(text));
     (void)setenv("AWS_SHARED_CREDENTIALS_FILE", path, 1);
     (void)setenv("AWS_CONFIG_FILE", "/no/such/file", 1);
     assert_chain("e es -");

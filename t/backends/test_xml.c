@@ -77,6 +77,14 @@ static void what_is_refused(void **state) {
     text[LS_XML_NAME_MAX + 3] = '>';
     assert_refused(text, LS_XML_NAME_MAX + 4, "names");
     free(text);
+    /* The end of what was refused is not told either. */
+    const char *last = "<a><b><c><d><e><f><g><h><i><j><k><l><m><n><o><p><q/>";
+    ls_buf seen;
+    ls_err err = LS_ERR_INIT;
+    ls_buf_init(&seen, 1000);
+    assert_int_equal(ls_xml_read(last, strlen(last), note, &seen, &err), LS_EREMOTE);
+    assert_string_equal(ls_buf_str(&seen), "");
+    ls_buf_done(&seen);
 }
 
 static ls_code give_up(void *arg, const char *path, const char *text, ls_err *err) {

@@ -7,6 +7,7 @@ FUZZ_MAIN = t/fuzz/replay.c
 FUZZ_LINK = $(AM_LDFLAGS) -static
 endif
 FUZZ_TARGETS = answer btree config control decoder env header index names url wal
+FUZZ_TARGETS = btree config control decoder header index names url wal xml
 
 check_PROGRAMS += t/fuzz/fuzz_answer t/fuzz/fuzz_env t/fuzz/fuzz_url
 t_fuzz_fuzz_answer_SOURCES = t/fuzz/fuzz_answer.c t/fuzz/fuzz.h $(FUZZ_MAIN)
@@ -19,7 +20,8 @@ t_fuzz_fuzz_url_SOURCES = t/fuzz/fuzz_url.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_url_LDADD = $(LS_LIBS)
 t_fuzz_fuzz_url_LDFLAGS = $(FUZZ_LINK)
 check_PROGRAMS += t/fuzz/fuzz_btree t/fuzz/fuzz_config t/fuzz/fuzz_control t/fuzz/fuzz_decoder \
-	t/fuzz/fuzz_header t/fuzz/fuzz_index t/fuzz/fuzz_names t/fuzz/fuzz_wal
+	t/fuzz/fuzz_header t/fuzz/fuzz_index t/fuzz/fuzz_names t/fuzz/fuzz_url \
+	t/fuzz/fuzz_wal t/fuzz/fuzz_xml
 t_fuzz_fuzz_btree_SOURCES = t/fuzz/fuzz_btree.c t/fuzz/fuzz.h tui/btree.c tui/btree_record.c \
 	$(FUZZ_MAIN)
 t_fuzz_fuzz_btree_LDADD = $(LS_LIBS)
@@ -45,9 +47,15 @@ t_fuzz_fuzz_index_LDFLAGS = $(FUZZ_LINK)
 t_fuzz_fuzz_names_SOURCES = t/fuzz/fuzz_names.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_names_LDADD = $(LS_LIBS)
 t_fuzz_fuzz_names_LDFLAGS = $(FUZZ_LINK)
+t_fuzz_fuzz_url_SOURCES = t/fuzz/fuzz_url.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_url_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_url_LDFLAGS = $(FUZZ_LINK)
 t_fuzz_fuzz_wal_SOURCES = t/fuzz/fuzz_wal.c t/fuzz/fuzz.h $(FUZZ_MAIN)
 t_fuzz_fuzz_wal_LDADD = $(LS_LIBS)
 t_fuzz_fuzz_wal_LDFLAGS = $(FUZZ_LINK)
+t_fuzz_fuzz_xml_SOURCES = t/fuzz/fuzz_xml.c t/fuzz/fuzz.h $(FUZZ_MAIN)
+t_fuzz_fuzz_xml_LDADD = $(LS_LIBS)
+t_fuzz_fuzz_xml_LDFLAGS = $(FUZZ_LINK)
 
 TAP_TESTS += t/fuzz/replay.t
 EXTRA_DIST += t/fuzz/replay.c t/fuzz/replay.t t/fuzz/run t/fuzz/corpus

@@ -24,6 +24,7 @@ replay() {
 }
 
 echo 1..11
+echo 1..10
 replay btree 40 "$seeds/btree"
 replay config 16 "$seeds/config"
 replay control 13 "$seeds/control"
@@ -34,4 +35,6 @@ replay names 10 "$seeds/names"
 replay answer 9 "$seeds/answer"
 replay env 8 "$seeds/env"
 replay url 16 "$seeds/url"
+replay url 30 "$seeds/url"
+replay xml 8 "$seeds/xml"
 replay header 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$vectors/db" "$seeds/header"
