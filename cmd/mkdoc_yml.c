@@ -15,8 +15,7 @@ static const struct section {
     {LS_IN_DB, "dbs", "One entry for each database: a path, and a replica."},
     {LS_IN_REPLICA, "dbs: replica",
      "Keys with an asterisk may also stand at the top level, for every replica that does not set "
-     "them itself. Stores other than folders are not part of this version; their keys are known "
-     "and checked."},
+     "them itself. Keys of stores that this build lacks are known and checked."},
     {LS_IN_LOGGING, "logging", ""},
     {LS_IN_SNAPSHOT, "snapshot", ""},
     {LS_IN_DB_SNAPSHOT, "dbs: snapshot",

@@ -1,5 +1,5 @@
 dist_doc_DATA += doc/architecture.md doc/capture.md doc/formats.md doc/differences.md \
-	doc/operations.md doc/performance.md doc/follow.md doc/tui.md doc/control-api.md
+	doc/operations.md doc/performance.md doc/follow.md doc/tui.md doc/control-api.md doc/stores.md
 
 # Manual pages and shell completion, from the programs' tables.
 LS_MAKE_DOC = $(AM_V_GEN)$(MKDIR_P) $(@D) && cmd/mkdoc$(EXEEXT)
