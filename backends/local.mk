@@ -17,3 +17,11 @@ liblitestream_la_SOURCES += backends/aws_sign.c backends/aws_sign.h backends/aws
 	backends/s3_list.c backends/s3_put.c backends/s3_multipart.c backends/s3_copy.c \
 	backends/s3_delete.c
 endif
+
+# What the stores that speak HTTP share, and those that can be left out (configure --without-NAME).
+liblitestream_la_SOURCES += backends/parts.c backends/parts.h backends/fanout.c backends/fanout.h \
+	backends/oauth.c backends/oauth.h backends/crc32c.c backends/crc32c.h
+if HAVE_GS
+liblitestream_la_SOURCES += backends/gcs.c backends/gcs.h backends/gcs_upload.c \
+	backends/google_credentials.c backends/google_credentials.h
+endif

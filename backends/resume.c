@@ -66,7 +66,8 @@ static void wait_ms(const resume_reader *r, unsigned ms) {
 /* After a failure: may it be tried again? Waits if so. */
 static bool try_again(resume_reader *r, ls_code code) {
     close_in(r);
-    if (code == LS_ENOTFOUND || code == LS_ECANCELED || r->tries == LS_RESUME_TRIES) {
+    if (code == LS_ENOTFOUND || code == LS_ECANCELED || code == LS_ECHECKSUM ||
+        r->tries == LS_RESUME_TRIES) {
         return false;
     }
     wait_ms(r, FIRST_PAUSE_MS << r->tries);

@@ -2,8 +2,9 @@
  * A stored file read to its end over a connection that breaks: where a read fails or ends before
  * the size that the listing told, it goes on behind the last byte that came, after a pause.
  *
- * A file has LS_RESUME_TRIES new connections, with pauses of 250 ms that double; LS_ENOTFOUND and a
- * cancelled job end it at once, and the error of the last try is what comes out. A listing that
+ * A file has LS_RESUME_TRIES new connections, with pauses of 250 ms that double; LS_ENOTFOUND, a
+ * checksum of the whole that is wrong (what was handed out is, too) and a cancelled job end it at
+ * once, and the error of the last try is what comes out. A listing that
  * tells no size (0) has its end believed.
  */
 #ifndef LS_BACKENDS_RESUME_H

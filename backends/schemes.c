@@ -18,6 +18,9 @@ const ls_store_scheme *const ls_store_schemes[] = {
 #ifdef HAVE_S3
     &ls_s3_scheme,
 #endif
+#ifdef HAVE_GS
+    &ls_gs_scheme,
+#endif
     NULL,
 };
 

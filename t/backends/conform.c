@@ -7,12 +7,14 @@
  * store and server can do, and what the test has prepared:
  *   time=MS     listings give the header's timestamp, cut to MS; without: the time of the upload
  *   copy        files are copied inside of the store
+ *   loose       ... over what is there, even if that is forbidden
  *   objects     objects of other formats can be read
  *   bare        a store without a path can be used
  *   wipe        there is no path: a store is emptied before each test
  *   many=N      files that make several pages of a listing; 0: no long listings
  *   big=N       bytes that make several parts
  *   foreign=P   below path P lies what stores.t puts there for the two tests of names
+ *   root=P      paths of tests begin with P ("suite")
  *   faults      only the one test that works through a proxy with faults
  * The status is 77 if the build has no such store.
  */
@@ -31,14 +33,14 @@
 #define T0 1700000000123
 
 static struct {
-    bool keeps_time, copies, objects, bare, wipe, faults;
+    bool keeps_time, copies, objects, bare, wipe, faults, loose;
     int64_t time_step;
     size_t many, big;
-    const char *foreign;
+    const char *foreign, *root;
     const char *type;
     char **pairs; /* KEY=VALUE */
     int n_pairs;
-} given = {.many = 1100, .big = 6u << 20};
+} given = {.many = 1100, .big = 6u << 20, .root = "suite"};
 
 /* ---- opening ---- */
 
@@ -94,12 +96,13 @@ static int setup(void **state) {
     static int number;
     conformance *c = calloc(1, sizeof *c);
     assert_non_null(c);
-    char path[32];
-    (void)snprintf(path, sizeof path, "suite/t%d", ++number);
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/t%d", given.root, ++number);
     c->s = open_store(given.wipe ? NULL : path);
     c->keeps_time = given.keeps_time;
     c->time_step = given.time_step;
     c->copies = given.copies;
+    c->copies_over = given.loose;
     c->many = given.many;
     c->big = given.big;
     if (given.wipe) {
@@ -290,11 +293,8 @@ static bool word(const char *arg) {
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"copy", &given.copies},
-                 {"objects", &given.objects},
-                 {"bare", &given.bare},
-                 {"wipe", &given.wipe},
-                 {"faults", &given.faults}};
+    } flags[] = {{"copy", &given.copies}, {"objects", &given.objects}, {"bare", &given.bare},
+                 {"wipe", &given.wipe},   {"loose", &given.loose},     {"faults", &given.faults}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(arg, flags[i].name) == 0) {
             *flags[i].flag = true;
@@ -308,6 +308,8 @@ static bool word(const char *arg) {
         given.many = strtoul(arg + 5, NULL, 10);
     } else if (strncmp(arg, "big=", 4) == 0) {
         given.big = strtoul(arg + 4, NULL, 10);
+    } else if (strncmp(arg, "root=", 5) == 0) {
+        given.root = arg + 5;
     } else if (strncmp(arg, "foreign=", 8) == 0) {
         given.foreign = arg + 8;
     } else {

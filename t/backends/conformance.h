@@ -12,6 +12,7 @@ typedef struct conformance {
     bool keeps_time;   /* listings give the header's timestamp to the millisecond */
     int64_t time_step; /* ms to which they cut it, if they do; 0: not at all */
     bool copies;       /* files can be copied inside of the store */
+    bool copies_over;  /* ... and replace others even if that is forbidden: a fault of the server */
     size_t many;       /* files of a long listing: several pages */
     size_t big;        /* bytes of a file that is sent in several parts */
 } conformance;

@@ -80,3 +80,19 @@ t_backends_conform_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_conform_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 TAP_TESTS += t/backends/stores.t
 EXTRA_DIST += t/backends/stores.t
+
+# What stores behind a network share, and the credentials of each.
+UNIT_TESTS += t/backends/test_parts
+check_PROGRAMS += t/backends/test_parts
+t_backends_test_parts_SOURCES = t/backends/test_parts.c
+t_backends_test_parts_LDADD = $(LS_TEST_LIBS) -lpthread
+t_backends_test_parts_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_parts_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+if HAVE_GS
+UNIT_TESTS += t/backends/test_google_credentials
+check_PROGRAMS += t/backends/test_google_credentials
+endif
+t_backends_test_google_credentials_SOURCES = t/backends/test_google_credentials.c t/backends/cloud.h
+t_backends_test_google_credentials_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+t_backends_test_google_credentials_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_google_credentials_CPPFLAGS = $(LS_TEST_CPPFLAGS)

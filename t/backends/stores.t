@@ -102,9 +102,10 @@ def suite(server, store):
 def through_faults(server, store):
     proxy = proxies.Proxy(server.address, http=store.http, rewrite_host=store.rewrite_host)
     store = store.through(server, proxy.address)
-    for case, faults in (HTTP_FAULTS if store.http else BYTE_FAULTS).items():
+    for n, (case, faults) in enumerate((HTTP_FAULTS if store.http else BYTE_FAULTS).items()):
         proxy.set(*faults())
-        out, err, rc = conform(server, store, "faults", "big=9000000")
+        out, err, rc = conform(server, store, "faults", "root=faults%d" % n,
+                               "big=%d" % store.fault_bytes)
         good = tap.ok(rc == 0 and proxy.hits() > 0, "[%s] %s" % (store.label, case),
                       "status %d, %d faults of %d\n%s%s" % (rc, proxy.hits(), proxy.requests, out,
                                                            err))

@@ -23,13 +23,15 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import strict
+from strict import Refused
 
 CRC64 = r"""
 #include <stddef.h>
@@ -66,12 +68,6 @@ def compiled_crc64():
     return lambda data: str(crc(bytes(data), len(data)))
 
 
-class Refused(Exception):
-    def __init__(self, status, code, message=""):
-        Exception.__init__(self, code)
-        self.status, self.code, self.message = status, code, message
-
-
 class Object:
     def __init__(self, data, headers, etag=None):
         self.data, self.time = data, time.time()
@@ -82,7 +78,6 @@ class Object:
                      if k.lower().startswith("x-oss-meta-")}
 
 
-lock = threading.Lock()
 objects = {}
 uploads = {}
 crc64 = None
@@ -98,43 +93,13 @@ def signature(method, uri, query, headers, additional, payload, stamp, scope):
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest(), request
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "AliyunOSS", ""
-
-    def log_message(self, format, *args):
-        print("%s %s" % (time.strftime("%H:%M:%S"), format % args), flush=True)
+class Handler(strict.Handler):
+    server_version = "AliyunOSS"
 
     # ---- in and out ----
 
-    def reply(self, status, body=b"", headers=None, length=None):
-        body = body.encode() if isinstance(body, str) else body
-        self.send_response(status)
-        self.send_header("x-oss-request-id", uuid.uuid4().hex.upper()[:24])
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        if body and "Content-Type" not in (headers or {}):
-            self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
     def xml(self, text, headers=None):
         self.reply(200, '<?xml version="1.0" encoding="UTF-8"?>\n' + text, headers)
-
-    def body(self):
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        out = b""
-        while True:
-            n = int(self.rfile.readline().split(b";")[0], 16)
-            if n == 0:
-                while self.rfile.readline() not in (b"\r\n", b""):
-                    pass
-                return out
-            out += self.rfile.read(n)
-            self.rfile.readline()
 
     # ---- who may ----
 
@@ -184,35 +149,28 @@ class Handler(BaseHTTPRequestHandler):
 
     # ---- requests ----
 
-    def handle_any(self):
-        data = self.body()
-        parts = urlsplit(self.path)
-        path = unquote(parts.path)
-        try:
-            if path.startswith("/-/"):
-                self.of_tests(path, parts.query, data)
-                return
-            bucket, _, key = path[1:].partition("/")
-            self.check_signature("/%s/%s" % (bucket, key), parts.query)
-            self.check_digest(data)
-            if bucket != bucket_name:
-                raise Refused(404, "NoSuchBucket")
-            query = {unquote(p.partition("=")[0]): unquote(p.partition("=")[2])
-                     for p in parts.query.split("&") if p}
-            with lock:
-                self.route(key, query, data)
-        except Refused as why:
-            self.reply(why.status, "<Error><Code>%s</Code><Message>%s</Message></Error>" %
-                       (why.code, escape(why.message)))
+    def refusal(self, why):
+        self.reply(why.status, "<Error><Code>%s</Code><Message>%s</Message></Error>" %
+                   (why.code, escape(why.message)))
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+    def route(self, path, query, data):
+        path = unquote(path)
+        if path.startswith("/-/"):
+            return self.of_tests(path, self.raw_query, data)
+        bucket, _, key = path[1:].partition("/")
+        self.check_signature("/%s/%s" % (bucket, key), self.raw_query)
+        self.check_digest(data)
+        if bucket != bucket_name:
+            raise Refused(404, "NoSuchBucket")
+        with self.lock:
+            return self.of_bucket(key, query, data)
 
     def of_tests(self, path, query, data):
         if path == "/-/object":
             objects[unquote(query)] = Object(data, {})
         self.reply(200, json.dumps(sorted(u[0] for u in uploads.values())))
 
-    def route(self, key, query, data):
+    def of_bucket(self, key, query, data):
         if key == "":
             return self.list(query) if self.command == "GET" else self.delete_several(query, data)
         if key.startswith("/"):
@@ -361,7 +319,7 @@ def main(args):
     global crc64, bucket_name, key_id, secret, region_name
     crc64 = compiled_crc64()
     bucket_name, key_id, secret, region_name = args[1:]
-    ThreadingHTTPServer(("127.0.0.1", int(args[0])), Handler).serve_forever()
+    strict.serve(int(args[0]), Handler)
 
 
 if __name__ == "__main__":

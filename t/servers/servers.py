@@ -17,6 +17,7 @@ folder NAME-VERSION each.
 """
 
 import atexit
+import copy
 import ctypes
 import fcntl
 import glob
@@ -257,21 +258,24 @@ class Store:
     type, settings: what litestream.yml would say, without path. env: what its process needs beside.
     able: words for t/backends/conform of what it can do (see there). secrets: texts that no log may
     show. http: else a proxy passes bytes. rewrite_host: see proxies.Proxy. network: is there any?
+    fault_bytes: of the biggest file that is sent through faults.
     """
 
     def __init__(self, label, type_, settings, env=None, able=(), secrets=(), http=True,
-                 rewrite_host=False, network=True):
+                 rewrite_host=False, network=True, fault_bytes=9000000):
         self.label, self.type, self.settings = label, type_, dict(settings)
         self.env, self.able, self.secrets = dict(env or {}), tuple(able), tuple(secrets)
         self.http, self.rewrite_host, self.network = http, rewrite_host, network
+        self.fault_bytes = fault_bytes
 
     def through(self, server, address):
         """The same store by way of another address, that of a proxy."""
         def other(text):
             return text.replace(server.address, address) if isinstance(text, str) else text
-        return Store(self.label, self.type, {k: other(v) for k, v in self.settings.items()},
-                     {k: other(v) for k, v in self.env.items()}, self.able, self.secrets,
-                     self.http, self.rewrite_host)
+        changed = copy.copy(self)
+        changed.settings = {k: other(v) for k, v in self.settings.items()}
+        changed.env = {k: other(v) for k, v in self.env.items()}
+        return changed
 
     def yaml(self, path, indent):
         """The replica's lines in litestream.yml."""
