@@ -11,6 +11,7 @@
 
 #include "backends/crc32c.h"
 #include "backends/fanout.h"
+#include "backends/names.h"
 #include "backends/paged.h"
 #include "backends/schemes.h"
 #include "engine/base/text.h"
@@ -578,17 +579,6 @@ static char *endpoint_of(const ls_settings *settings, bool *emulated) {
     return text;
 }
 
-static char *root_of(const char *path) {
-    char *clean = path[0] != '\0' ? ls_path_clean(path) : strdup(".");
-    if (clean == NULL || strcmp(clean, ".") == 0) {
-        free(clean);
-        return clean != NULL ? strdup("") : NULL;
-    }
-    char *root = ls_asprintf("%s%s", clean, clean[strlen(clean) - 1] == '/' ? "" : "/");
-    free(clean);
-    return root;
-}
-
 static ls_code fill(ls_gcs *gs, const ls_settings *settings, ls_err *err) {
     const ls_http_options options = {0};
     const ls_http_options once = {.tries = 1};
@@ -597,7 +587,7 @@ static ls_code fill(ls_gcs *gs, const ls_settings *settings, ls_err *err) {
     gs->base.ops = &gs_ops;
     gs->endpoint = endpoint_of(settings, &emulated);
     gs->bucket = ls_http_encode(bucket, false);
-    gs->root = root_of(ls_settings_text(settings, "path", ""));
+    gs->root = ls_name_root(ls_settings_text(settings, "path", ""));
     if (gs->root != NULL) {
         gs->base.url = ls_asprintf("gs://%s/%.*s", bucket,
                                    (int)(strlen(gs->root) - (gs->root[0] != '\0')), gs->root);

@@ -20,8 +20,13 @@ endif
 
 # What the stores that speak HTTP share, and those that can be left out (configure --without-NAME).
 liblitestream_la_SOURCES += backends/parts.c backends/parts.h backends/fanout.c backends/fanout.h \
-	backends/oauth.c backends/oauth.h backends/crc32c.c backends/crc32c.h
+	backends/oauth.c backends/oauth.h backends/crc32c.c backends/crc32c.h backends/names.c \
+	backends/names.h
 if HAVE_GS
 liblitestream_la_SOURCES += backends/gcs.c backends/gcs.h backends/gcs_upload.c \
 	backends/google_credentials.c backends/google_credentials.h
+endif
+if HAVE_ABS
+liblitestream_la_SOURCES += backends/abs.c backends/abs.h backends/abs_request.c \
+	backends/abs_upload.c backends/azure_credentials.c backends/azure_credentials.h
 endif

@@ -21,6 +21,9 @@ const ls_store_scheme *const ls_store_schemes[] = {
 #ifdef HAVE_GS
     &ls_gs_scheme,
 #endif
+#ifdef HAVE_ABS
+    &ls_abs_scheme,
+#endif
     NULL,
 };
 

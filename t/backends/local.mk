@@ -96,3 +96,15 @@ t_backends_test_google_credentials_SOURCES = t/backends/test_google_credentials.
 t_backends_test_google_credentials_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
 t_backends_test_google_credentials_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_google_credentials_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+if HAVE_ABS
+UNIT_TESTS += t/backends/test_abs_request t/backends/test_azure_credentials
+check_PROGRAMS += t/backends/test_abs_request t/backends/test_azure_credentials
+endif
+t_backends_test_abs_request_SOURCES = t/backends/test_abs_request.c
+t_backends_test_abs_request_LDADD = $(LS_TEST_LIBS)
+t_backends_test_abs_request_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_abs_request_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_azure_credentials_SOURCES = t/backends/test_azure_credentials.c t/backends/cloud.h
+t_backends_test_azure_credentials_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS)
+t_backends_test_azure_credentials_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_azure_credentials_CPPFLAGS = $(LS_TEST_CPPFLAGS)

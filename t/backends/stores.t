@@ -20,7 +20,6 @@ import servers
 from proxies import Fault
 
 CONFORM = os.path.join(tap.BUILD, "t", "backends", "conform")
-FOREIGN = "suite/foreign"
 GOOD = ["%016x-%016x.ltx" % (n, n) for n in (1, 3)]
 BAD = ["0000000000000002-0000000000000002.ltx.tmp", "0000000000000002-0000000000000002", "2-2.ltx",
        "000000000000000g-0000000000000002.ltx", "0000000000000002-0000000000000002.LTX", "zz",
@@ -58,15 +57,15 @@ def level_folder(store, path):
     return path + "/0000" if store.type in ("s3", "oss") else path + "/ltx/0"
 
 
-def prepare(server, store):
-    """What the tests of names find; False where the server has no way to put it there."""
+def prepare(server, store, path):
+    """What the tests of names find below a path; False where the server has no way to put it there."""
     try:
         for name in GOOD + BAD:
-            server.put_raw("%s/%s" % (level_folder(store, FOREIGN), name), b"x" * 200)
-        for neighbour in (FOREIGN + "x", FOREIGN + "/x"):
+            server.put_raw("%s/%s" % (level_folder(store, path), name), b"x" * 200)
+        for neighbour in (path + "x", path + "/x"):
             server.put_raw("%s/%s" % (level_folder(store, neighbour), "%016x-%016x.ltx" % (2, 2)), b"x")
         for key, data in OBJECTS.items():
-            server.put_raw(FOREIGN + "/" + key, data)
+            server.put_raw(path + "/" + key, data)
     except NotImplementedError:
         return False
     return True
@@ -82,8 +81,10 @@ def conform(server, store, *words):
     return r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace"), r.returncode
 
 
-def suite(server, store):
-    words = ["foreign=" + FOREIGN] if prepare(server, store) else []
+def suite(server, store, root):
+    words = ["root=" + root]
+    if prepare(server, store, root + "/foreign"):
+        words.append("foreign=" + root + "/foreign")
     out, err, rc = conform(server, store, *words)
     cases = re.findall(r"(?m)^(ok|not ok) \d+ - (\w+)$", out)
     skipped = re.findall(r"(?m)^(?:not )?ok \d+ # SKIP (\w+)$", out)
@@ -99,12 +100,12 @@ def suite(server, store):
     tap.equal(server.leftovers(), [], "[%s] nothing is left of transfers" % store.label)
 
 
-def through_faults(server, store):
+def through_faults(server, store, root):
     proxy = proxies.Proxy(server.address, http=store.http, rewrite_host=store.rewrite_host)
     store = store.through(server, proxy.address)
     for n, (case, faults) in enumerate((HTTP_FAULTS if store.http else BYTE_FAULTS).items()):
         proxy.set(*faults())
-        out, err, rc = conform(server, store, "faults", "root=faults%d" % n,
+        out, err, rc = conform(server, store, "faults", "root=%s/faults%d" % (root, n),
                                "big=%d" % store.fault_bytes)
         good = tap.ok(rc == 0 and proxy.hits() > 0, "[%s] %s" % (store.label, case),
                       "status %d, %d faults of %d\n%s%s" % (rc, proxy.hits(), proxy.requests, out,
@@ -130,11 +131,12 @@ def of_server(name):
     if why is not None:
         return left_out(name, why)
     server = servers.kind(name)().start()
-    for store in server.stores():
+    for n, store in enumerate(server.stores()):
+        root = "suite%d" % n  # servers give several stores in one place
         if is_built(store.type):
-            suite(server, store)
+            suite(server, store, root)
             if store.network:
-                through_faults(server, store)
+                through_faults(server, store, root)
         else:
             left_out("store " + store.type, "not part of this build")
     return server.stop()

@@ -1,10 +1,12 @@
 /*
  * What stores behind a network share: streams in parts (backends/parts.c), listings in pages
  * (backends/paged.c), requests for many files (backends/fanout.c), timestamps in metadata
- * (backends/stamp.c), the LTX header in front (backends/head.c) and CRC-32C (backends/crc32c.c).
+ * (backends/stamp.c), the LTX header in front (backends/head.c), names (backends/names.c) and
+ * CRC-32C (backends/crc32c.c).
  */
 #include "backends/crc32c.h"
 #include "backends/fanout.h"
+#include "backends/names.h"
 #include "backends/paged.h"
 #include "backends/parts.h"
 #include "backends/stamp.h"
@@ -220,6 +222,18 @@ static void stamps(void **state) {
     }
 }
 
+static void roots_of_names(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""},         {".", ""},  {"db", "db/"},    {"db/", "db/"},
+        {"/db/", "/db/"}, {"/", "/"}, {"a/../b", "b/"}, {"a//b/./c", "a/b/c/"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *root = ls_name_root(cases[i][0]);
+        assert_string_equal(root, cases[i][1]);
+        free(root);
+    }
+}
+
 static void crc32c_of_known_texts(void **state) {
     (void)state;
     char text[LS_CRC32C_TEXT_SIZE];
@@ -238,6 +252,7 @@ int main(void) {
         cmocka_unit_test(a_listing_that_goes_round),
         cmocka_unit_test(requests_for_many),
         cmocka_unit_test(stamps),
+        cmocka_unit_test(roots_of_names),
         cmocka_unit_test(crc32c_of_known_texts),
     };
     return cmocka_run_group_tests_name("parts of stores", tests, NULL, NULL);
