@@ -30,3 +30,7 @@ if HAVE_ABS
 liblitestream_la_SOURCES += backends/abs.c backends/abs.h backends/abs_request.c \
 	backends/abs_upload.c backends/azure_credentials.c backends/azure_credentials.h
 endif
+if HAVE_OSS
+liblitestream_la_SOURCES += backends/oss.c backends/oss.h backends/oss_request.c \
+	backends/oss_upload.c backends/crc64ecma.c backends/crc64ecma.h
+endif

@@ -24,6 +24,9 @@ const ls_store_scheme *const ls_store_schemes[] = {
 #ifdef HAVE_ABS
     &ls_abs_scheme,
 #endif
+#ifdef HAVE_OSS
+    &ls_oss_scheme,
+#endif
     NULL,
 };
 

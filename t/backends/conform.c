@@ -6,6 +6,7 @@
  * TYPE and pairs are the settings, without path: each test has a path of its own. Words say what
  * store and server can do, and what the test has prepared:
  *   time=MS     listings give the header's timestamp, cut to MS; without: the time of the upload
+ *   exact       ... and a request for each file gives it to the millisecond
  *   copy        files are copied inside of the store
  *   loose       ... over what is there, even if that is forbidden
  *   objects     objects of other formats can be read
@@ -33,7 +34,7 @@
 #define T0 1700000000123
 
 static struct {
-    bool keeps_time, copies, objects, bare, wipe, faults, loose;
+    bool keeps_time, copies, objects, bare, wipe, faults, loose, exact;
     int64_t time_step;
     size_t many, big;
     const char *foreign, *root;
@@ -101,6 +102,7 @@ static int setup(void **state) {
     c->s = open_store(given.wipe ? NULL : path);
     c->keeps_time = given.keeps_time;
     c->time_step = given.time_step;
+    c->exact = given.exact;
     c->copies = given.copies;
     c->copies_over = given.loose;
     c->many = given.many;
@@ -293,8 +295,9 @@ static bool word(const char *arg) {
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"copy", &given.copies}, {"objects", &given.objects}, {"bare", &given.bare},
-                 {"wipe", &given.wipe},   {"loose", &given.loose},     {"faults", &given.faults}};
+    } flags[] = {{"copy", &given.copies},  {"objects", &given.objects}, {"bare", &given.bare},
+                 {"wipe", &given.wipe},    {"loose", &given.loose},     {"exact", &given.exact},
+                 {"faults", &given.faults}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(arg, flags[i].name) == 0) {
             *flags[i].flag = true;

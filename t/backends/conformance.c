@@ -207,6 +207,12 @@ static void list_gives_size_and_time(void **state) {
     assert_int_equal(b.size, 70000);
     assert_time(*state, &a, T0);
     assert_time(*state, &b, T0 + 876);
+    if (((conformance *)*state)->exact) {
+        ls_ltx_info both[] = {a, b};
+        conformance_ok(ls_storage_exact(s, both, 2, &err), &err);
+        assert_int_equal(both[0].created_ms, T0);
+        assert_int_equal(both[1].created_ms, T0 + 876);
+    }
 }
 
 static void newest_over_all_levels(void **state) {

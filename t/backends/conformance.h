@@ -11,6 +11,7 @@ typedef struct conformance {
     ls_storage *s;
     bool keeps_time;   /* listings give the header's timestamp to the millisecond */
     int64_t time_step; /* ms to which they cut it, if they do; 0: not at all */
+    bool exact;        /* ... and to the millisecond by ls_storage_exact */
     bool copies;       /* files can be copied inside of the store */
     bool copies_over;  /* ... and replace others even if that is forbidden: a fault of the server */
     size_t many;       /* files of a long listing: several pages */

@@ -108,3 +108,11 @@ t_backends_test_azure_credentials_SOURCES = t/backends/test_azure_credentials.c 
 t_backends_test_azure_credentials_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS)
 t_backends_test_azure_credentials_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_azure_credentials_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+if HAVE_OSS
+UNIT_TESTS += t/backends/test_oss_request
+check_PROGRAMS += t/backends/test_oss_request
+endif
+t_backends_test_oss_request_SOURCES = t/backends/test_oss_request.c
+t_backends_test_oss_request_LDADD = $(LS_TEST_LIBS)
+t_backends_test_oss_request_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_oss_request_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -24,7 +24,7 @@ class Server(servers.Base):
             "endpoint": "http://" + self.address, "bucket": BUCKET, "region": REGION,
             "access-key-id": KEY, "secret-access-key": SECRET},
             # A key never begins with a slash there: no store without a path.
-            able=("copy", "objects", "many=2300", "big=20000000"),
+            able=("exact", "copy", "objects", "many=2300", "big=20000000"),
             secrets=(SECRET,))]
 
     def ask(self, method, target, body=None):

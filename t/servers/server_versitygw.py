@@ -46,7 +46,7 @@ class Server(servers.Base):
             "endpoint": "http://" + self.address, "bucket": BUCKET, "region": "us-east-1",
             "access-key-id": KEY, "secret-access-key": SECRET},
             # It takes the slash off a key that begins with one: no store without a path here.
-            able=("copy", "objects", "many=2300", "big=12000000"),
+            able=("exact", "copy", "objects", "many=2300", "big=12000000"),
             secrets=(SECRET,))]
 
     def put_raw(self, key, data):
