@@ -437,6 +437,7 @@ static ls_code of_metadata(ls_google *g, char **token, int64_t *seconds, ls_err 
     if (code == LS_OK) {
         code = ls_oauth_token(answer, WHAT, token, seconds, err);
     } else {
+        err->hint[0] = '\0'; /* who meant another source is not helped by that of the connection */
         (void)ls_hint(err, "set GOOGLE_APPLICATION_CREDENTIALS to a file of credentials, or run "
                            "gcloud auth application-default login");
     }

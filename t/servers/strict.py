@@ -16,6 +16,7 @@ class Handler(BaseHTTPRequestHandler):
     """A kind defines route(path, query, data), and refusal(why): the body of an answer."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes, which would wait for each other
     server_version, sys_version = "strict", ""
     lock = threading.Lock()
 
