@@ -34,3 +34,6 @@ if HAVE_OSS
 liblitestream_la_SOURCES += backends/oss.c backends/oss.h backends/oss_request.c \
 	backends/oss_upload.c backends/crc64ecma.c backends/crc64ecma.h
 endif
+
+# Of stores that list in no order.
+liblitestream_la_SOURCES += backends/window.c backends/window.h

@@ -2,13 +2,15 @@
 #include "t/backends/conformance.h"
 
 /* The listing is compiled in with small windows, so that few files already need several. */
-#define LS_FILE_LIST_WINDOW 8
-#include "backends/file_list.c"
+#define LS_WINDOW 8
+#include "backends/window.c"
 #include "engine/base/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
