@@ -8,6 +8,7 @@
  */
 #include "backends/file_list.h"
 #include "backends/file_objects.h"
+#include "backends/head.h"
 #include "backends/schemes.h"
 #include "backends/storage.h"
 #include "engine/base/clock.h"
@@ -165,22 +166,6 @@ static ls_code file_open_object(ls_storage *s, const char *key, uint64_t off, ui
 
 /* ---- put ---- */
 
-static ls_code bad_header(ls_err *err) { return ls_wrap(err, "extract timestamp from LTX header"); }
-
-/* The timestamp of the header that got bytes at hdr are meant to be. */
-static ls_code header_time(const uint8_t *hdr, size_t got, int64_t *ms, ls_err *err) {
-    if (got < LS_LTX_HEADER_SIZE) {
-        ls_fail(err, LS_EFORMAT, "%s", got == 0 ? "EOF" : "unexpected EOF");
-        return bad_header(err);
-    }
-    ls_ltx_header h;
-    if (ls_ltx_header_decode(hdr, &h, err) != LS_OK) {
-        return bad_header(err);
-    }
-    *ms = h.timestamp;
-    return LS_OK;
-}
-
 /* By the time of its last change of any kind: that of its data may be set to an earlier one. */
 static bool is_leftover(int dir, const char *name) {
     struct stat st;
@@ -296,12 +281,8 @@ static ls_code copy_stream(put_job *job, ls_reader *in, const uint8_t *hdr, ls_e
 static ls_code file_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
                         ls_ltx_info *out, ls_err *err) {
     uint8_t hdr[LS_LTX_HEADER_SIZE];
-    size_t got;
     put_job job = {.file = file, .exclusive = exclusive, .out = {.fd = -1}};
-    ls_code code = ls_read_full(in, hdr, sizeof hdr, &got, err);
-    if (code == LS_OK) {
-        code = header_time(hdr, got, &job.timestamp_ms, err);
-    }
+    ls_code code = ls_head_read(in, hdr, &job.timestamp_ms, err);
     if (code != LS_OK) {
         return code;
     }
@@ -322,7 +303,7 @@ static ls_code look_at(int fd, const char *path, put_job *job, ls_err *err) {
     uint8_t hdr[LS_LTX_HEADER_SIZE];
     size_t got;
     ls_code code = ls_pread_full(fd, hdr, sizeof hdr, 0, &got, path, err);
-    return code == LS_OK ? header_time(hdr, got, &job->timestamp_ms, err) : code;
+    return code == LS_OK ? ls_head_time(hdr, got, &job->timestamp_ms, err) : code;
 }
 
 static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,

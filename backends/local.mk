@@ -37,3 +37,8 @@ endif
 
 # Of stores that list in no order.
 liblitestream_la_SOURCES += backends/window.c backends/window.h
+if HAVE_SFTP
+liblitestream_la_SOURCES += backends/sftp.c backends/sftp_put.c backends/sftp_store.h \
+	backends/sftp_pool.c backends/sftp_pool.h backends/sftp_wire.c backends/sftp_wire.h \
+	backends/ssh.c backends/ssh.h
+endif

@@ -27,6 +27,9 @@ const ls_store_scheme *const ls_store_schemes[] = {
 #ifdef HAVE_OSS
     &ls_oss_scheme,
 #endif
+#ifdef HAVE_SFTP
+    &ls_sftp_scheme,
+#endif
     NULL,
 };
 

@@ -146,6 +146,7 @@ static ls_code restore_missing(const ls_db_config *db, const ls_log *log, ls_err
     ls_code rc = ls_config_storage(db, &storage, err);
     if (rc != LS_OK)
         return ls_wrap(err, "cannot create replica for restore: %s", db->path);
+    ls_storage_set_log(storage, log);
     rc = restore_from(db, storage, err);
     ls_storage_free(storage);
     if (rc == LS_ENOBACKUP) {

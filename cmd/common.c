@@ -110,13 +110,22 @@ static ls_code find_db(const char *path, ls_cmd_source *source, ls_err *err) {
     return rc;
 }
 
+/* Warnings of the store, for example of a host that it does not know, go where errors go. */
+static ls_code warn_of(const ls_cmd_source *source) {
+    static const ls_log warnings = {.fd = 2, .level = LS_WARN, .format = LS_LOG_TEXT};
+
+    ls_storage_set_log(source->storage, &warnings);
+    return LS_OK;
+}
+
 static ls_code open_url(const ls_invocation *in, const ls_config_args *args, ls_cmd_source *source,
                         ls_err *err) {
     if (args->config != NULL) {
         (void)ls_fail(err, LS_EINVALID, "cannot specify a replica URL and the -config flag");
         return ls_hint(err, "give the database's path to use the configuration");
     }
-    return ls_storage_open_url(in->pos[0], &source->storage, err);
+    ls_code rc = ls_storage_open_url(in->pos[0], &source->storage, err);
+    return rc == LS_OK ? warn_of(source) : rc;
 }
 
 bool ls_is_replica_url(const char *text) {
@@ -135,7 +144,7 @@ ls_code ls_cmd_source_open(const ls_invocation *in, const ls_config_args *args,
         rc = find_db(in->pos[0], source, err);
     if (rc == LS_OK)
         rc = ls_config_storage(source->db, &source->storage, err);
-    return rc;
+    return rc == LS_OK ? warn_of(source) : rc;
 }
 
 void ls_cmd_source_done(ls_cmd_source *source) {

@@ -164,6 +164,7 @@ const ls_key ls_keys[] = {
     SECRET("password", "sftp, nats: password."),
     BOTH("key-path", STRING, SET, "", "sftp: private key file."),
     BOTH("host-key", STRING, SET, "", "sftp: the server's public key."),
+    BOTH("known-hosts", STRING, SET, "", "sftp: file of known hosts in which the server must be."),
     BOTH("concurrent-writes", BOOL, SET, "true", "sftp: several writes at once."),
     KEY(REPLICA, "webdav-url", STRING, SET, "", "webdav: URL of the server."),
     KEY(REPLICA, "webdav-username", STRING, SET, "", "webdav: user."),

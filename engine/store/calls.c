@@ -255,6 +255,9 @@ static void storage_begin(ls_store *store, ls_call *call) {
     if (e != NULL) {
         call->rc = ls_config_storage(e->config, &call->storage, &call->err);
     }
+    if (call->storage != NULL) {
+        ls_storage_set_log(call->storage, store->log);
+    }
     ls_call_answer(store, call);
 }
 

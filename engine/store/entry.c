@@ -458,6 +458,7 @@ static ls_code open_all(ls_entry *e, ls_err *err) {
         rc = ls_config_storage(e->config, &storage, err);
     }
     if (rc == LS_OK) {
+        ls_storage_set_log(storage, e->store->log);
         rc = ls_replica_new(e->db, storage, e->store->log, &e->replica, err);
     }
     if (rc == LS_OK) {

@@ -116,3 +116,15 @@ t_backends_test_oss_request_SOURCES = t/backends/test_oss_request.c
 t_backends_test_oss_request_LDADD = $(LS_TEST_LIBS)
 t_backends_test_oss_request_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_oss_request_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+if HAVE_SFTP
+UNIT_TESTS += t/backends/test_sftp_wire t/backends/test_ssh
+check_PROGRAMS += t/backends/test_sftp_wire t/backends/test_ssh
+endif
+t_backends_test_sftp_wire_SOURCES = t/backends/test_sftp_wire.c
+t_backends_test_sftp_wire_LDADD = $(LS_TEST_LIBS)
+t_backends_test_sftp_wire_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_sftp_wire_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_ssh_SOURCES = t/backends/test_ssh.c
+t_backends_test_ssh_LDADD = $(LS_TEST_LIBS)
+t_backends_test_ssh_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_ssh_CPPFLAGS = $(LS_TEST_CPPFLAGS)

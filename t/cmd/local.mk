@@ -48,6 +48,14 @@ CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/power_loss.t t/cmd/power_loss_follow.t t/
 TAP_TESTS += $(CHAOS_TESTS)
 EXTRA_DIST += $(CHAOS_TESTS)
 
+# Stores on real servers of this machine.
+STORE_TESTS =
+if HAVE_SFTP
+STORE_TESTS += t/cmd/store_sftp.t
+endif
+TAP_TESTS += $(STORE_TESTS)
+EXTRA_DIST += t/cmd/store_sftp.t
+
 # litestream with disks that a test can fill.
 check_PROGRAMS += t/cmd/litestream_full
 t_cmd_litestream_full_SOURCES = cmd/litestream_main.c $(LS_CMD_LITESTREAM) $(LS_CMD_COMMON) $(FULL_DISK)
