@@ -42,3 +42,8 @@ liblitestream_la_SOURCES += backends/sftp.c backends/sftp_put.c backends/sftp_st
 	backends/sftp_pool.c backends/sftp_pool.h backends/sftp_wire.c backends/sftp_wire.h \
 	backends/ssh.c backends/ssh.h
 endif
+if HAVE_NATS
+liblitestream_la_SOURCES += backends/nats.c backends/nats_conn.c backends/nats_conn.h \
+	backends/nats_key.c backends/nats_key.h backends/nats_info.c backends/nats_put.c \
+	backends/nats_read.c backends/nats_object.h
+endif

@@ -30,6 +30,9 @@ const ls_store_scheme *const ls_store_schemes[] = {
 #ifdef HAVE_SFTP
     &ls_sftp_scheme,
 #endif
+#ifdef HAVE_NATS
+    &ls_nats_scheme,
+#endif
     NULL,
 };
 

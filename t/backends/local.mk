@@ -128,3 +128,11 @@ t_backends_test_ssh_SOURCES = t/backends/test_ssh.c
 t_backends_test_ssh_LDADD = $(LS_TEST_LIBS)
 t_backends_test_ssh_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_ssh_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+if HAVE_NATS
+UNIT_TESTS += t/backends/test_nats
+check_PROGRAMS += t/backends/test_nats
+endif
+t_backends_test_nats_SOURCES = t/backends/test_nats.c
+t_backends_test_nats_LDADD = $(LS_TEST_LIBS)
+t_backends_test_nats_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_nats_CPPFLAGS = $(LS_TEST_CPPFLAGS)

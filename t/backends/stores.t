@@ -39,9 +39,9 @@ HTTP_FAULTS = {
     "delays": lambda: [Fault("delay", every=6, seconds=0.3)],
 }
 BYTE_FAULTS = {
-    "connections refused": lambda: [Fault("refuse", every=2, times=3)],
-    "answers cut": lambda: [Fault("drop", after=150000, every=2, times=3)],
-    "requests cut in half": lambda: [Fault("drop", after=200000, to_server=True, every=2, times=3)],
+    "connections refused": lambda: [Fault("refuse", times=3)],
+    "answers cut": lambda: [Fault("drop", after=150000, times=3)],
+    "requests cut in half": lambda: [Fault("drop", after=200000, to_server=True, times=3)],
     "delays": lambda: [Fault("delay", seconds=0.3)],
 }
 

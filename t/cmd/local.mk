@@ -53,8 +53,11 @@ STORE_TESTS =
 if HAVE_SFTP
 STORE_TESTS += t/cmd/store_sftp.t
 endif
+if HAVE_NATS
+STORE_TESTS += t/cmd/store_nats.t
+endif
 TAP_TESTS += $(STORE_TESTS)
-EXTRA_DIST += t/cmd/store_sftp.t
+EXTRA_DIST += t/cmd/store_sftp.t t/cmd/store_nats.t
 
 # litestream with disks that a test can fill.
 check_PROGRAMS += t/cmd/litestream_full
