@@ -12,17 +12,34 @@ ltx_LDADD = $(LS_LIBS)
 ltx_LDFLAGS = $(AM_LDFLAGS) -static
 
 # The litestream program without its main().
-LS_CMD_LITESTREAM = cmd/child.c cmd/child.h cmd/cmd_control.c cmd/cmd_databases.c cmd/cmd_info.c \
-	cmd/cmd_ltx.c cmd/cmd_points.c cmd/cmd_replicate.c cmd/cmd_reset.c cmd/cmd_restore.c \
-	cmd/cmd_status.c cmd/cmd_verify.c cmd/cmd_version.c cmd/common.c cmd/daemon.c cmd/daemon.h \
-	cmd/litestream.c cmd/litestream.h cmd/progress.c cmd/progress.h cmd/reread.c cmd/reread.h \
-	cmd/serve.c cmd/serve.h cmd/words.c cmd/words.h
-LS_CMD_LITESTREAM = cmd/child.c cmd/child.h cmd/cmd_check.c cmd/cmd_databases.c cmd/cmd_control.c cmd/cmd_info.c cmd/cmd_ltx.c cmd/cmd_points.c \
-	cmd/cmd_replicate.c cmd/cmd_reset.c cmd/cmd_restore.c cmd/cmd_status.c cmd/cmd_verify.c \
-	cmd/cmd_version.c cmd/common.c cmd/daemon.c cmd/daemon.h cmd/litestream.c cmd/litestream.h cmd/progress.c cmd/progress.h cmd/serve.c \
-	cmd/serve.h cmd/words.c cmd/words.h
-	cmd/cmd_version.c cmd/common.c cmd/daemon.c cmd/daemon.h cmd/litestream.c cmd/litestream.h cmd/progress.c cmd/progress.h cmd/reread.c \
-	cmd/reread.h cmd/serve.c cmd/serve.h
+LS_CMD_LITESTREAM = \
+	cmd/child.c \
+	cmd/child.h \
+	cmd/cmd_check.c \
+	cmd/cmd_control.c \
+	cmd/cmd_databases.c \
+	cmd/cmd_info.c \
+	cmd/cmd_ltx.c \
+	cmd/cmd_points.c \
+	cmd/cmd_replicate.c \
+	cmd/cmd_reset.c \
+	cmd/cmd_restore.c \
+	cmd/cmd_status.c \
+	cmd/cmd_verify.c \
+	cmd/cmd_version.c \
+	cmd/common.c \
+	cmd/daemon.c \
+	cmd/daemon.h \
+	cmd/litestream.c \
+	cmd/litestream.h \
+	cmd/progress.c \
+	cmd/progress.h \
+	cmd/reread.c \
+	cmd/reread.h \
+	cmd/serve.c \
+	cmd/serve.h \
+	cmd/words.c \
+	cmd/words.h
 bin_PROGRAMS += litestream
 litestream_SOURCES = cmd/litestream_main.c $(LS_CMD_LITESTREAM) $(LS_CMD_COMMON)
 litestream_LDADD = $(LS_LIBS)

@@ -23,8 +23,7 @@ replay() {
     fi
 }
 
-echo 1..11
-echo 1..10
+echo 1..12
 replay btree 40 "$seeds/btree"
 replay config 16 "$seeds/config"
 replay control 13 "$seeds/control"
@@ -34,7 +33,6 @@ replay wal 20 "$seeds/wal"
 replay names 10 "$seeds/names"
 replay answer 9 "$seeds/answer"
 replay env 8 "$seeds/env"
-replay url 16 "$seeds/url"
 replay url 30 "$seeds/url"
 replay xml 8 "$seeds/xml"
 replay header 370 "$vectors/ltx" "$vectors/compact" "$vectors/corrupt" "$vectors/db" "$seeds/header"
