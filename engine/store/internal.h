@@ -172,8 +172,8 @@ typedef struct ls_maint {
     int running; /* job in the lane, and what it was when it was wanted: */
     bool first, force;
     ls_maint_found found;
-    ls_rules rules; /* of the job that runs */
-    ls_storage *storage;  /* the replica's, guarded */
+    ls_rules rules;      /* of the job that runs */
+    ls_storage *storage; /* the replica's, guarded */
     ls_guard guard;
     char *local_root; /* <meta>/ltx */
     ls_snap_state snap_state;
