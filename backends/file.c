@@ -306,8 +306,10 @@ static ls_code look_at(int fd, const char *path, put_job *job, ls_err *err) {
     return code == LS_OK ? ls_head_time(hdr, got, &job->timestamp_ms, err) : code;
 }
 
-static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
-                             bool exclusive, ls_ltx_info *out, ls_err *err) {
+/* take: the file at path may be moved. */
+static ls_code put_path(file_store *fs, const ls_ltx_info *file, const char *path, bool take,
+                        bool exclusive, ls_ltx_info *out, ls_err *err) {
+    bool taken = false;
     int fd = ls_open(path, O_RDONLY, 0);
     if (fd < 0) {
         return ls_fail_errno(err, errno, "open %s", path);
@@ -315,15 +317,28 @@ static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char 
     put_job job = {.file = file, .exclusive = exclusive, .out = {.fd = -1}};
     ls_code code = look_at(fd, path, &job, err);
     if (code == LS_OK) {
-        code = put_begin((file_store *)s, &job, err);
+        code = put_begin(fs, &job, err);
     }
-    if (code == LS_OK) {
+    if (code == LS_OK && take) {
+        code = ls_atomic_take(&job.out, path, &fs->perm, &taken, err);
+    }
+    if (code == LS_OK && !taken) {
         /* Named by its target: that is where space runs out. */
         code = ls_copy_fd(fd, job.out.fd, job.size, job.out.path, err);
     }
     code = put_end(&job, code, out, err);
     (void)close(fd);
     return code;
+}
+
+static ls_code file_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                             bool exclusive, ls_ltx_info *out, ls_err *err) {
+    return put_path((file_store *)s, file, path, false, exclusive, out, err);
+}
+
+static ls_code file_take_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                              bool exclusive, ls_ltx_info *out, ls_err *err) {
+    return put_path((file_store *)s, file, path, true, exclusive, out, err);
 }
 
 /* ---- copy ---- */
@@ -466,6 +481,7 @@ static const ls_storage_ops file_ops = {
     .open = file_open,
     .put = file_put,
     .put_file = file_put_file,
+    .take_file = file_take_file,
     .copy = file_copy,
     .remove = file_remove,
     .each_object = file_each_object,

@@ -77,6 +77,16 @@ ls_code ls_storage_put_file(ls_storage *s, const ls_ltx_info *file, const char *
                                     : put_through_stream(s, file, path, exclusive, out, err);
 }
 
+ls_code ls_storage_take_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                             bool exclusive, ls_ltx_info *out, ls_err *err) {
+    ls_ltx_info ignored;
+    ls_code code = check_level(file->level, err);
+    if (code != LS_OK || s->ops->take_file == NULL) {
+        return code != LS_OK ? code : ls_storage_put_file(s, file, path, exclusive, out, err);
+    }
+    return s->ops->take_file(s, file, path, exclusive, out != NULL ? out : &ignored, err);
+}
+
 ls_code ls_storage_copy(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *to,
                         bool exclusive, ls_ltx_info *out, ls_err *err) {
     ls_ltx_info stored;

@@ -39,6 +39,8 @@ typedef struct ls_storage_ops {
                    ls_ltx_info *out, ls_err *err);
     ls_code (*put_file)(ls_storage *s, const ls_ltx_info *file, const char *path, bool exclusive,
                         ls_ltx_info *out, ls_err *err); /* NULL: put from the open file */
+    ls_code (*take_file)(ls_storage *s, const ls_ltx_info *file, const char *path, bool exclusive,
+                         ls_ltx_info *out, ls_err *err); /* NULL: put_file */
     ls_code (*copy)(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *to, bool exclusive,
                     ls_ltx_info *out, ls_err *err); /* NULL: LS_EUNSUPPORTED */
     ls_code (*remove)(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err);
@@ -106,6 +108,11 @@ LS_MUST ls_code ls_storage_put(ls_storage *s, const ls_ltx_info *file, ls_reader
 /* The same from a local file, which a store may copy more cheaply than through a stream. */
 LS_MUST ls_code ls_storage_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
                                     bool exclusive, ls_ltx_info *out, ls_err *err);
+
+/* The same of a file that the caller has no more use for: it may be moved. Whatever is returned,
+ * the caller unlinks path, which may be gone. */
+LS_MUST ls_code ls_storage_take_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                                     bool exclusive, ls_ltx_info *out, ls_err *err);
 
 /* Stores to, a file of another level with the TXIDs of from, with the very bytes of from, without
  * sending them again (link, reflink, server-side copy). LS_ENOTFOUND if from is not there,

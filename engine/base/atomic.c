@@ -50,6 +50,23 @@ ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *perm, ls_
     return code;
 }
 
+ls_code ls_atomic_take(ls_atomic *a, const char *from, const ls_perm *perm, bool *taken,
+                       ls_err *err) {
+    *taken = false;
+    int fd = ls_open(from, O_RDWR | O_NOFOLLOW, 0);
+    if (fd < 0) {
+        return ls_fail_errno(err, errno, "open %s", from);
+    }
+    if (rename(from, a->tmp) != 0) {
+        (void)close(fd);
+        return LS_OK;
+    }
+    (void)close(a->fd);
+    a->fd = fd;
+    *taken = true;
+    return ls_perm_apply(fd, perm, perm->file_mode, a->tmp, err);
+}
+
 /* Somebody else who writes the same file has put another inode under the temporary name. */
 static bool replaced(const ls_atomic *a) {
     struct stat ours;

@@ -56,6 +56,12 @@ typedef struct ls_atomic {
 /* Opens path + ".tmp" (removing what a crash left there) with perm; NULL: 0666 less the umask. */
 LS_MUST ls_code ls_atomic_begin(ls_atomic *a, const char *path, const ls_perm *perm, ls_err *err);
 
+/* Puts the file at from, whole as it is, into the place of what was begun and not written yet: it
+ * is moved, with the permissions of perm. *taken is false where that cannot be (another file
+ * system): nothing has happened then. */
+LS_MUST ls_code ls_atomic_take(ls_atomic *a, const char *from, const ls_perm *perm, bool *taken,
+                               ls_err *err);
+
 /* fsync, rename to the final name, fsync of the folder. With exclusive an existing file is not
  * replaced (LS_EEXISTS), and after an error there is none. Otherwise the error of the last step
  * leaves the new file, whole, under a name that a power loss may take from it. mtime_ms >= 0 sets

@@ -66,15 +66,40 @@ static uint64_t multiply(uint64_t a, uint64_t b) {
     return product;
 }
 
-uint64_t ls_crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t len_b) {
+/* x to the power of 8 len, by which len bytes shift what comes before them. */
+static uint64_t shift_by(uint64_t len) {
     uint64_t shift = (uint64_t)1 << 63;       /* x^0 */
     uint64_t power = (uint64_t)1 << (63 - 8); /* x^8: one byte */
-    for (uint64_t n = len_b; n != 0; n >>= 1) {
+    for (uint64_t n = len; n != 0; n >>= 1) {
         if ((n & 1) != 0)
             shift = multiply(shift, power);
         power = multiply(power, power);
     }
-    return multiply(shift, crc_a) ^ crc_b;
+    return shift;
+}
+
+uint64_t ls_crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t len_b) {
+    return multiply(shift_by(len_b), crc_a) ^ crc_b;
+}
+
+/* table[k][b]: byte k of a CRC, being b, shifted; the sum of what its bits give. */
+void ls_crc64_join_init(ls_crc64_join *j, uint64_t len_b) {
+    uint64_t shift = shift_by(len_b);
+    for (unsigned k = 0; k < 8; k++) {
+        j->table[k][0] = 0;
+        for (unsigned bit = 0; bit < 8; bit++) {
+            unsigned b = 1u << bit;
+            j->table[k][b] = multiply(shift, (uint64_t)b << 8 * k);
+            for (unsigned rest = 1; rest < b; rest++)
+                j->table[k][b + rest] = j->table[k][b] ^ j->table[k][rest];
+        }
+    }
+}
+
+uint64_t ls_crc64_joined(const ls_crc64_join *j, uint64_t crc_a, uint64_t crc_b) {
+    for (unsigned k = 0; k < 8; k++)
+        crc_b ^= j->table[k][crc_a >> 8 * k & 0xff];
+    return crc_b;
 }
 
 uint64_t ls_ltx_page_checksum(uint32_t pgno, const void *page, size_t page_size) {

@@ -19,6 +19,13 @@ uint64_t ls_crc64_portable(uint64_t crc, const void *data, size_t len);
  * threads check parts of a file and put the result together in order. */
 uint64_t ls_crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t len_b);
 
+/* The same for many B of one length: the table is for that length. */
+typedef struct ls_crc64_join {
+    uint64_t table[8][256];
+} ls_crc64_join;
+void ls_crc64_join_init(ls_crc64_join *j, uint64_t len_b);
+uint64_t ls_crc64_joined(const ls_crc64_join *j, uint64_t crc_a, uint64_t crc_b);
+
 /* LTX page checksum: FLAG | crc(pgno as u32 big-endian, page). */
 uint64_t ls_ltx_page_checksum(uint32_t pgno, const void *page, size_t page_size);
 

@@ -31,7 +31,9 @@ _Static_assert(BUF_SIZE >= LS_LTX_MAX_FRAME, "a frame fits into the buffer");
 struct ls_ltx_decoder {
     ls_reader *in;
     ls_ltx_header header;
-    uint64_t crc;        /* of the file as far as read */
+    uint64_t crc;              /* of the file as far as read */
+    const ls_ltx_joins *joins; /* NULL: sums of pages are not kept */
+    uint64_t page_crc;
     uint64_t rolling;    /* of the pages, where the file is a snapshot that has checksums */
     bool sum_pages;      /* it is */
     bool eof;            /* in has ended */
@@ -110,9 +112,10 @@ static ls_code read_header(ls_ltx_decoder *d, ls_err *err) {
 
 ls_code ls_ltx_decoder_open(ls_reader *in, ls_ltx_header *header, ls_ltx_decoder **dec,
                             ls_err *err) {
+    ls_ltx_decoder *d =
+        *dec != NULL ? *dec : malloc(sizeof *d + PAGE_OFFSET + LS_LTX_MAX_PAGE_SIZE);
     *dec = NULL;
     *header = (ls_ltx_header){0};
-    ls_ltx_decoder *d = malloc(sizeof *d + PAGE_OFFSET + LS_LTX_MAX_PAGE_SIZE);
     if (d == NULL)
         return ls_fail(err, LS_ENOMEM, "no memory");
     memset(d, 0, offsetof(ls_ltx_decoder, index));
@@ -130,6 +133,7 @@ ls_code ls_ltx_decoder_open(ls_reader *in, ls_ltx_header *header, ls_ltx_decoder
 
 ls_code ls_ltx_decoder_new(ls_reader *in, ls_ltx_header *header, ls_ltx_decoder **dec,
                            ls_err *err) {
+    *dec = NULL;
     ls_code rc = ls_ltx_decoder_open(in, header, dec, err);
     return rc == LS_OK ? rc : ls_wrap(err, "decode header");
 }
@@ -139,6 +143,14 @@ void ls_ltx_decoder_free(ls_ltx_decoder *dec) { free(dec); }
 uint32_t ls_ltx_decoder_pages(const ls_ltx_decoder *dec) { return dec->pages; }
 
 uint64_t ls_ltx_decoder_bytes(const ls_ltx_decoder *dec) { return dec->offset; }
+
+void ls_ltx_joins_init(ls_ltx_joins *j, uint32_t page_size) {
+    ls_crc64_join_init(&j->frame, ls_ltx_frame_crc_prefix(0) + (uint64_t)page_size);
+    ls_crc64_join_init(&j->block,
+                       ls_ltx_frame_crc_prefix(LS_LTX_PAGE_FLAG_BLOCK) + (uint64_t)page_size);
+}
+
+void ls_ltx_decoder_keep_sums(ls_ltx_decoder *d, const ls_ltx_joins *joins) { d->joins = joins; }
 
 static void flush_index(ls_ltx_decoder *d) {
     d->index_crc = ls_crc64(d->index_crc, d->index, d->index_len);
@@ -191,7 +203,12 @@ static ls_code take_frame(ls_ltx_decoder *d, size_t *size, ls_err *err) {
 static void sum_page(ls_ltx_decoder *d, uint8_t *page, uint16_t flags) {
     size_t prefix = ls_ltx_frame_crc_prefix(flags);
     memcpy(page - prefix, at(d), prefix);
-    d->crc = ls_crc64(d->crc, page - prefix, prefix + d->header.page_size);
+    if (d->joins != NULL) {
+        d->page_crc = ls_crc64(0, page - prefix, prefix + d->header.page_size);
+        d->crc = ls_crc64_joined(ls_ltx_join(d->joins, flags), d->crc, d->page_crc);
+    } else {
+        d->crc = ls_crc64(d->crc, page - prefix, prefix + d->header.page_size);
+    }
     if (!d->sum_pages)
         return;
     memcpy(page - 4, at(d), 4);
@@ -217,7 +234,8 @@ static ls_code read_page(ls_ltx_decoder *d, ls_ltx_page *page, ls_err *err) {
                           .offset = d->offset,
                           .size = (uint32_t)size,
                           .frame = at(d),
-                          .data = data};
+                          .data = data,
+                          .crc = d->page_crc};
     return LS_OK;
 }
 

@@ -26,6 +26,7 @@ typedef struct ls_ltx_page {
     uint32_t size;        /* of the frame: header, prefix, payload */
     const uint8_t *frame; /* size bytes, as stored */
     const uint8_t *data;  /* page_size bytes, uncompressed */
+    uint64_t crc; /* where sums are kept (decoder_raw.h): what the file checksum sums of it */
 } ls_ltx_page;
 
 /* Reads and validates the header. in must outlive the decoder and is not closed by it. On a header

@@ -150,9 +150,8 @@ static ls_code check_page(const ls_ltx_encoder *e, uint32_t pgno, size_t page_le
     return check_growth(e, pgno, err);
 }
 
-/* The frame of a page is at the end of the buffer: takes it over. */
-static ls_code add_frame(ls_ltx_encoder *e, uint32_t pgno, size_t size, const void *page,
-                         ls_err *err) {
+/* The frame of a page, which is summed already, is at the end of the buffer: takes it over. */
+static ls_code take_frame(ls_ltx_encoder *e, uint32_t pgno, size_t size, ls_err *err) {
     uint8_t entry[3 * LS_VARINT_MAX];
     size_t n = put_varint(entry, pgno);
     n += put_varint(entry + n, e->offset);
@@ -162,13 +161,18 @@ static ls_code add_frame(ls_ltx_encoder *e, uint32_t pgno, size_t size, const vo
         e->closed = true;
         return rc;
     }
-    const uint8_t *frame = e->buf + e->len;
-    e->crc = ls_crc64(e->crc, frame, ls_ltx_frame_crc_prefix(get_be16(frame + 4)));
-    e->crc = ls_crc64(e->crc, page, e->header.page_size);
     commit_bytes(e, size);
     e->prev = pgno;
     e->pages++;
     return LS_OK;
+}
+
+static ls_code add_frame(ls_ltx_encoder *e, uint32_t pgno, size_t size, const void *page,
+                         ls_err *err) {
+    const uint8_t *frame = e->buf + e->len;
+    e->crc = ls_crc64(e->crc, frame, ls_ltx_frame_crc_prefix(get_be16(frame + 4)));
+    e->crc = ls_crc64(e->crc, page, e->header.page_size);
+    return take_frame(e, pgno, size, err);
 }
 
 ls_code ls_ltx_encoder_page(ls_ltx_encoder *enc, uint32_t pgno, const void *page, size_t page_len,
@@ -183,20 +187,33 @@ ls_code ls_ltx_encoder_page(ls_ltx_encoder *enc, uint32_t pgno, const void *page
     return add_frame(enc, pgno, size, page, err);
 }
 
-ls_code ls_ltx_encoder_frame(ls_ltx_encoder *enc, const uint8_t *frame, size_t size,
-                             const void *page, ls_err *err) {
+/* Checks a frame and puts it at the end of the buffer. */
+static ls_code copy_frame(ls_ltx_encoder *enc, const uint8_t *frame, size_t size, ls_err *err) {
     if (size <= ls_ltx_frame_crc_prefix(LS_LTX_PAGE_FLAG_BLOCK) || size > LS_LTX_MAX_FRAME)
         return ls_fail(err, LS_EINVALID, "invalid page frame size: %zu", size);
     if (ls_ltx_check_page_flags(get_be16(frame + 4), err) != LS_OK)
         return refused(err);
-    uint32_t pgno = get_be32(frame);
-    ls_code rc = check_page(enc, pgno, enc->header.page_size, err);
+    ls_code rc = check_page(enc, get_be32(frame), enc->header.page_size, err);
     if (rc == LS_OK)
         rc = reserve(enc, size, err);
+    if (rc == LS_OK)
+        memcpy(enc->buf + enc->len, frame, size);
+    return rc;
+}
+
+ls_code ls_ltx_encoder_frame(ls_ltx_encoder *enc, const uint8_t *frame, size_t size,
+                             const void *page, ls_err *err) {
+    ls_code rc = copy_frame(enc, frame, size, err);
+    return rc == LS_OK ? add_frame(enc, get_be32(frame), size, page, err) : rc;
+}
+
+ls_code ls_ltx_encoder_summed(ls_ltx_encoder *enc, const uint8_t *frame, size_t size, uint64_t crc,
+                              const ls_crc64_join *join, ls_err *err) {
+    ls_code rc = copy_frame(enc, frame, size, err);
     if (rc != LS_OK)
         return rc;
-    memcpy(enc->buf + enc->len, frame, size);
-    return add_frame(enc, pgno, size, page, err);
+    enc->crc = ls_crc64_joined(join, enc->crc, crc);
+    return take_frame(enc, get_be32(frame), size, err);
 }
 
 /* All pages are there that must be. */

@@ -9,6 +9,7 @@
 #define LS_LTX_ENCODER_H
 
 #include "engine/base/io.h"
+#include "engine/ltx/crc64.h"
 #include "engine/ltx/page.h"
 
 typedef struct ls_ltx_encoder ls_ltx_encoder;
@@ -33,6 +34,11 @@ LS_MUST ls_code ls_ltx_encoder_page(ls_ltx_encoder *enc, uint32_t pgno, const vo
  * uncompressed bytes are page: copied, not compressed again. */
 LS_MUST ls_code ls_ltx_encoder_frame(ls_ltx_encoder *enc, const uint8_t *frame, size_t size,
                                      const void *page, ls_err *err);
+
+/* The same of a page whose sum is known instead of its bytes: crc is that of what the file checksum
+ * sums of it, join for its length. */
+LS_MUST ls_code ls_ltx_encoder_summed(ls_ltx_encoder *enc, const uint8_t *frame, size_t size,
+                                      uint64_t crc, const ls_crc64_join *join, ls_err *err);
 
 /* Writes end marker, index and trailer. For a snapshot all pages up to commit must be there.
  * trailer (may be NULL) gets what was written. The encoder stays to be freed. */

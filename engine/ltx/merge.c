@@ -3,36 +3,45 @@
  * are read over, which also proves them, as a file's checksum covers every page.
  *
  * More than LS_LTX_MERGE_FANIN inputs are merged in groups, and groups of groups, into unlinked
- * temporary files. Such a run is an LTX file of its own kind: its Commit is the largest there is,
- * so that no page is dropped before the last input's Commit is known, and its TXIDs say nothing.
+ * temporary files (run.h). No page is dropped there, as the last input's Commit is not known yet.
+ *
+ * A page is decompressed once, to prove the file that it is from; from there on its sum goes with
+ * its frame.
  */
 #include "engine/ltx/merge.h"
 
-#include "engine/ltx/at_reader.h"
+#include "engine/ltx/bytes.h"
 #include "engine/ltx/decoder_raw.h"
-#include "engine/ltx/spill.h"
+#include "engine/ltx/run.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* One input, or a run of several. */
 typedef struct source {
     ls_reader *in;
     ls_ltx_decoder *dec;
-    ls_ltx_page page; /* read and not passed yet */
+    ls_ltx_run *run;  /* NULL: it is an input */
+    ls_ltx_page page; /* read and not passed yet; of a run without data */
     size_t input;     /* number of the (first) input; larger is newer */
-    bool run;
-    ls_at_reader run_in; /* of a run, whose descriptor it holds */
 } source;
 
 typedef struct merge {
     const ls_ltx_merge_opts *opts;
     size_t n;
-    ls_ltx_header first; /* of input 0 */
-    ls_ltx_header last;  /* of the last input opened */
-    uint64_t post_apply; /* of input n-1, once it is closed */
+    ls_ltx_header first;                       /* of input 0 */
+    ls_ltx_header last;                        /* of the last input opened */
+    uint64_t post_apply;                       /* of input n-1, once it is closed */
+    ls_ltx_joins joins;                        /* for pages of the size of input 0's */
+    ls_ltx_decoder *spare[LS_LTX_MERGE_FANIN]; /* of inputs of runs, to be used again */
+    size_t spares;
 } merge;
+
+/* Where merged pages go: one of the two. */
+typedef struct sink {
+    ls_ltx_encoder *enc;
+    ls_ltx_run *run;
+} sink;
 
 /* Sources in a heap: the smallest page number on top, of equal ones the newest source. */
 typedef struct heap {
@@ -64,7 +73,7 @@ static ls_code check_joins(const merge *m, const ls_ltx_header *a, const ls_ltx_
 }
 
 static ls_code open_input(merge *m, size_t input, source *s, ls_err *err) {
-    *s = (source){.input = input};
+    *s = (source){.input = input, .dec = m->spares > 0 ? m->spare[--m->spares] : NULL};
     ls_code rc = m->opts->open(m->opts->arg, input, &s->in, err);
     if (rc != LS_OK) {
         s->in = NULL;
@@ -75,32 +84,52 @@ static ls_code open_input(merge *m, size_t input, source *s, ls_err *err) {
         (void)ls_wrap(err, "decode header for input %zu", input);
         return of_input(m, input, err);
     }
-    if (input == 0)
+    if (input == 0) {
         m->first = header;
-    else if (check_joins(m, &m->last, &header, err) != LS_OK)
+        ls_ltx_joins_init(&m->joins, header.page_size);
+    } else if (check_joins(m, &m->last, &header, err) != LS_OK) {
         return of_input(m, input, err);
+    }
+    ls_ltx_decoder_keep_sums(s->dec, &m->joins);
     m->last = header;
     return LS_OK;
 }
 
-static void close_source(source *s) {
-    ls_ltx_decoder_free(s->dec);
-    if (s->run)
-        close(s->run_in.fd);
+static void close_source(merge *m, source *s) {
+    if (s->dec != NULL && m->spares < LS_LTX_MERGE_FANIN)
+        m->spare[m->spares++] = s->dec;
     else
-        ls_reader_close(s->in);
+        ls_ltx_decoder_free(s->dec);
+    ls_ltx_run_free(s->run);
+    ls_reader_close(s->in);
 }
 
-static void close_sources(source *sources, size_t k) {
+static void close_sources(merge *m, source *sources, size_t k) {
     for (size_t i = 0; i < k; i++)
-        close_source(&sources[i]);
+        close_source(m, &sources[i]);
+}
+
+static void free_spares(merge *m) {
+    while (m->spares > 0)
+        ls_ltx_decoder_free(m->spare[--m->spares]);
+}
+
+static ls_code next_of_run(source *s, bool *end, ls_err *err) {
+    ls_ltx_page *p = &s->page;
+    if (ls_ltx_run_next(s->run, &p->frame, &p->size, &p->crc, end, err) != LS_OK)
+        return err->code;
+    if (!*end) {
+        p->pgno = get_be32(p->frame);
+        p->flags = get_be16(p->frame + 4);
+    }
+    return LS_OK;
 }
 
 static ls_code next_page(const merge *m, source *s, bool *end, ls_err *err) {
+    if (s->run != NULL)
+        return next_of_run(s, end, err);
     if (ls_ltx_decoder_read(s->dec, &s->page, end, err) == LS_OK)
         return LS_OK;
-    if (s->run)
-        return ls_wrap(err, "read temporary file");
     (void)ls_wrap(err, "read page header %zu", s->input);
     return of_input(m, s->input, err);
 }
@@ -108,13 +137,13 @@ static ls_code next_page(const merge *m, source *s, bool *end, ls_err *err) {
 /* Reads the rest of a source after its last page, which proves all of it. */
 static ls_code finish_source(merge *m, source *s, ls_err *err) {
     ls_ltx_trailer trailer;
+    if (s->run != NULL)
+        return LS_OK;
     if (ls_ltx_decoder_finish(s->dec, &trailer, err) != LS_OK) {
-        if (s->run)
-            return ls_wrap(err, "close temporary file");
         (void)ls_wrap(err, "close reader %zu", s->input);
         return of_input(m, s->input, err);
     }
-    if (!s->run && s->input == m->n - 1)
+    if (s->input == m->n - 1)
         m->post_apply = trailer.post_apply;
     return LS_OK;
 }
@@ -170,17 +199,20 @@ static ls_code advance(const merge *m, heap *h, ls_err *err) {
 
 /* ---- merge ---- */
 
-static ls_code copy_page(ls_ltx_encoder *enc, const ls_ltx_page *p, ls_err *err) {
-    ls_code rc = ls_ltx_encoder_frame(enc, p->frame, p->size, p->data, err);
+static ls_code copy_page(const merge *m, const sink *to, const ls_ltx_page *p, ls_err *err) {
+    if (to->run != NULL)
+        return ls_ltx_run_add(to->run, p->frame, p->size, p->crc, err);
+    ls_code rc = ls_ltx_encoder_summed(to->enc, p->frame, p->size, p->crc,
+                                       ls_ltx_join(&m->joins, p->flags), err);
     if (rc == LS_OK)
         return rc;
     return rc == LS_EINVALID ? ls_wrap(err, "copy page %" PRIu32 " header", p->pgno)
                              : ls_wrap(err, "copy page %" PRIu32, p->pgno);
 }
 
-/* Merges the pages of all sources up to commit into enc, and proves the sources. */
-static ls_code merge_pages(merge *m, source *sources, size_t k, uint32_t commit,
-                           ls_ltx_encoder *enc, ls_err *err) {
+/* Merges the pages of all sources up to commit, and proves the sources. */
+static ls_code merge_pages(merge *m, source *sources, size_t k, uint32_t commit, const sink *to,
+                           ls_err *err) {
     heap h;
     uint32_t done = 0; /* last page copied */
     ls_code rc = fill_heap(m, &h, sources, k, err);
@@ -190,7 +222,7 @@ static ls_code merge_pages(merge *m, source *sources, size_t k, uint32_t commit,
             return ls_fail(err, LS_ECANCELED, "merge: canceled");
         if (p->pgno != done && p->pgno <= commit) {
             done = p->pgno;
-            rc = copy_page(enc, p, err);
+            rc = copy_page(m, to, p, err);
         }
         if (rc == LS_OK)
             rc = advance(m, &h, err);
@@ -203,44 +235,20 @@ static ls_code merge_pages(merge *m, source *sources, size_t k, uint32_t commit,
 static ls_code open_sources(merge *m, size_t from, size_t to, source *sources, size_t *k,
                             ls_err *err);
 
-static ls_code write_run(merge *m, size_t from, size_t to, ls_writer *out, ls_err *err) {
+/* Merges inputs from..to-1 into a run. */
+static ls_code open_run(merge *m, size_t from, size_t to, source *s, ls_err *err) {
     source sources[LS_LTX_MERGE_FANIN];
     size_t k = 0;
-    ls_ltx_encoder *enc = NULL;
-    ls_ltx_encoder_opts opts = {.spill_dir = m->opts->spill_dir};
-    ls_code rc = open_sources(m, from, to, sources, &k, err);
-    ls_ltx_header header = {.flags = LS_LTX_FLAG_NO_CHECKSUM,
-                            .page_size = m->last.page_size,
-                            .commit = UINT32_MAX,
-                            .min_txid = 2,
-                            .max_txid = 2};
-    if (rc == LS_OK)
-        rc = ls_ltx_encoder_new(out, &header, &opts, &enc, err);
-    if (rc == LS_OK)
-        rc = merge_pages(m, sources, k, UINT32_MAX, enc, err);
-    if (rc == LS_OK)
-        rc = ls_ltx_encoder_close(enc, 0, NULL, err);
-    ls_ltx_encoder_free(enc);
-    close_sources(sources, k);
-    return rc;
-}
-
-/* Merges inputs from..to-1 into a temporary file and opens that. */
-static ls_code open_run(merge *m, size_t from, size_t to, source *s, ls_err *err) {
     *s = (source){.input = from};
-    int fd = -1;
-    ls_code rc = ls_ltx_tmp_open(m->opts->spill_dir, &fd, err);
-    if (rc != LS_OK)
-        return rc;
-    s->run = true;
-    ls_fd_writer out;
-    ls_fd_writer_init(&out, fd, "temporary file");
-    ls_at_reader_init(&s->run_in, fd, 0, UINT64_MAX, "temporary file");
-    rc = write_run(m, from, to, &out.base, err);
-    if (rc != LS_OK)
-        return rc;
-    ls_ltx_header header;
-    return ls_ltx_decoder_open(&s->run_in.base, &header, &s->dec, err);
+    ls_code rc = open_sources(m, from, to, sources, &k, err);
+    if (rc == LS_OK)
+        rc = ls_ltx_run_new(m->opts->spill_dir, &s->run, err);
+    if (rc == LS_OK)
+        rc = merge_pages(m, sources, k, UINT32_MAX, &(sink){.run = s->run}, err);
+    if (rc == LS_OK)
+        rc = ls_ltx_run_rewind(s->run, err);
+    close_sources(m, sources, k);
+    return rc;
 }
 
 /* Inputs of the smallest runs: while one is made, each of the runs around it, which are four at
@@ -293,10 +301,26 @@ static ls_code write_output(merge *m, source *sources, size_t k, ls_writer *out,
     ls_ltx_encoder_opts opts = {.spill_dir = m->opts->spill_dir};
     if (ls_ltx_encoder_new(out, header, &opts, &enc, err) != LS_OK)
         return ls_wrap(err, "write header");
-    ls_code rc = merge_pages(m, sources, k, header->commit, enc, err);
+    ls_code rc = merge_pages(m, sources, k, header->commit, &(sink){.enc = enc}, err);
     if (rc == LS_OK && ls_ltx_encoder_close(enc, m->post_apply, trailer, err) != LS_OK)
         rc = ls_wrap(err, "close encoder");
     ls_ltx_encoder_free(enc);
+    return rc;
+}
+
+static ls_code merge_all(merge *m, ls_writer *out, ls_ltx_header *header, ls_ltx_trailer *trailer,
+                         ls_err *err) {
+    source sources[LS_LTX_MERGE_FANIN];
+    size_t k = 0;
+    ls_code rc = open_sources(m, 0, m->n, sources, &k, err);
+    ls_ltx_header merged = output_header(m);
+    free_spares(m);
+    if (rc == LS_OK)
+        rc = write_output(m, sources, k, out, &merged, trailer, err);
+    if (rc == LS_OK && header != NULL)
+        *header = merged;
+    close_sources(m, sources, k);
+    free_spares(m);
     return rc;
 }
 
@@ -304,15 +328,12 @@ ls_code ls_ltx_merge(const ls_ltx_merge_opts *opts, size_t n, ls_writer *out, ls
                      ls_ltx_trailer *trailer, ls_err *err) {
     if (n == 0)
         return ls_fail(err, LS_EINVALID, "at least one input reader required");
-    merge m = {.opts = opts, .n = n};
-    source sources[LS_LTX_MERGE_FANIN];
-    size_t k = 0;
-    ls_code rc = open_sources(&m, 0, n, sources, &k, err);
-    ls_ltx_header merged = output_header(&m);
-    if (rc == LS_OK)
-        rc = write_output(&m, sources, k, out, &merged, trailer, err);
-    if (rc == LS_OK && header != NULL)
-        *header = merged;
-    close_sources(sources, k);
+    merge *m = calloc(1, sizeof *m);
+    if (m == NULL)
+        return ls_fail(err, LS_ENOMEM, "no memory");
+    m->opts = opts;
+    m->n = n;
+    ls_code rc = merge_all(m, out, header, trailer, err);
+    free(m);
     return rc;
 }

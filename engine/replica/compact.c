@@ -183,7 +183,7 @@ static ls_code merge(job *j, bool *cut, ls_err *err) {
                               .max_txid = spool.header.max_txid,
                               .size = spool.size,
                               .created_ms = spool.header.timestamp};
-    rc = ls_storage_put_file(j->s, &file, spool.path, true, &j->result->file, err);
+    rc = ls_storage_take_file(j->s, &file, spool.path, true, &j->result->file, err);
     j->result->sent = rc == LS_OK ? spool.size : 0;
     rc = settle(j, rc, &file, &spool.header, err);
     ls_compact_spool_done(&spool);

@@ -12,11 +12,11 @@
  * hole there for good. A restore of what comes later begins with that snapshot or a newer one and
  * never looks at the hole; what is inside of it cannot be restored from this level.
  *
- * A merge goes to a temporary file and from there to the store. It costs the disk space of one
- * compacted file, and for it a stream of pages that was not proved to its end never reaches a
- * store, no source is held open while a slow store takes its time, the store knows the size before
- * the first byte and can send again what broke. Memory: that of ls_ltx_merge, and the list of
- * sources, which is bounded.
+ * A merge goes to a temporary file and from there to the store, moved where the store is a folder
+ * of the same file system. It costs the disk space of one compacted file, and for it a stream of
+ * pages that was not proved to its end never reaches a store, no source is held open while a slow
+ * store takes its time, the store knows the size before the first byte and can send again what
+ * broke. Memory: that of ls_ltx_merge, and the list of sources, which is bounded.
  *
  * Local files stand in for the store's where their sizes are those of the listing and the newest of
  * them has the store's ends (header, trailer with the checksum of all). That one comparison is

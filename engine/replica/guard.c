@@ -93,6 +93,11 @@ static ls_code guarded_put_file(ls_storage *s, const ls_ltx_info *file, const ch
     return ls_storage_put_file(of(s)->inner, file, path, exclusive, out, err);
 }
 
+static ls_code guarded_take_file(ls_storage *s, const ls_ltx_info *file, const char *path,
+                                 bool exclusive, ls_ltx_info *out, ls_err *err) {
+    return ls_storage_take_file(of(s)->inner, file, path, exclusive, out, err);
+}
+
 static ls_code guarded_copy(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *to,
                             bool exclusive, ls_ltx_info *out, ls_err *err) {
     return ls_storage_copy(of(s)->inner, from, to, exclusive, out, err);
@@ -117,6 +122,7 @@ ls_code ls_guard_new(ls_storage *inner, const ls_guard *guard, ls_storage **out,
                               .open = guarded_open,
                               .put = guarded_put,
                               .put_file = guarded_put_file,
+                              .take_file = guarded_take_file,
                               .copy = guarded_copy,
                               .remove = guarded_remove,
                               .free = guarded_free};

@@ -416,6 +416,38 @@ static void put_of_a_local_file(void **state) {
     free(data);
 }
 
+/* A file that is given away: moved or copied, with what a put would make of it. */
+static void a_local_file_is_taken(void **state) {
+    ls_storage *s = store_of(state);
+    ls_err err = LS_ERR_INIT;
+    const size_t size = 300123;
+    uint8_t *data[2] = {conformance_bytes(5, 6, T0, size),
+                        conformance_bytes(5, 6, T0 + 1000, size)};
+    const ls_ltx_info file = named(1, 5, 6);
+    ls_ltx_info out;
+    for (int i = 0; i < 3; i++) {
+        char path[] = "/tmp/ls-conformance-XXXXXX";
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        assert_ok(ls_write_full(fd, data[i / 2], size, path, &err), &err);
+        ls_code rc = ls_storage_take_file(s, &file, path, i < 2, &out, &err);
+        assert_int_equal(rc, i == 1 ? LS_EEXISTS : LS_OK);
+        if (rc == LS_OK) {
+            assert_int_equal(out.size, size);
+            assert_int_equal(out.created_ms, T0 + i / 2 * 1000);
+        }
+        assert_range(s, &file, data[i / 2], size, 0, 0);
+        assert_list(s, 1, 0, "5-6");
+        (void)unlink(path);
+        (void)close(fd);
+    }
+    assert_int_equal(ls_storage_take_file(s, &file, "/tmp/ls-no-such-file", false, NULL, &err),
+                     LS_ENOTFOUND);
+    assert_range(s, &file, data[1], size, 0, 0);
+    free(data[0]);
+    free(data[1]);
+}
+
 /* ---- copying ---- */
 
 /* Copies 1/min-max to level 4; a store that cannot must say so and leave nothing. */
@@ -673,6 +705,7 @@ size_t conformance_tests(struct CMUnitTest *tests, conformance_fixture setup,
         TEST(bad_headers_are_refused),
         TEST(broken_stream_leaves_nothing),
         TEST(put_of_a_local_file),
+        TEST(a_local_file_is_taken),
         TEST(copy_between_levels),
         TEST(copy_replaces_unless_exclusive),
         TEST(copy_what_is_not_there),

@@ -193,7 +193,9 @@ class Disk:
             del self.at[old]
             self.at[new] = what
         else:
-            raise ValueError("a file was moved to another folder: " + new)
+            # One may be on the disk without the other: the file under both names, or under none.
+            self.put(new, what)
+            self.put(old, None)
 
     def leave(self, path, rng, out, unharmed=()):
         """Writes path as a power loss may leave it to out. unharmed: names of the root that are on

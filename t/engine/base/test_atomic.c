@@ -54,6 +54,62 @@ static void appears_at_commit(void **state) {
     paths_free(&p);
 }
 
+/* A file of our own is moved into the place, and gets the mode that a new one has. */
+static void takes_a_file(void **state) {
+    paths p = paths_new(state);
+    char *from = tempdir_path(state, "from");
+    ls_err err = LS_ERR_INIT;
+    for (int i = 0; i < 2; i++) { /* committed, given up */
+        struct stat st;
+        bool taken = false;
+        ls_atomic a;
+        put_file(from, "whole", 5);
+        assert_int_equal(chmod(from, 0640), 0);
+        assert_int_equal(ls_atomic_begin(&a, p.file, &LS_PERM_PRIVATE, &err), LS_OK);
+        assert_int_equal(ls_atomic_take(&a, from, &LS_PERM_PRIVATE, &taken, &err), LS_OK);
+        assert_true(taken);
+        assert_absent(from);
+        assert_int_equal(fcntl(a.fd, F_GETFD), FD_CLOEXEC);
+        if (i == 0) {
+            assert_int_equal(ls_atomic_commit(&a, true, -1, &err), LS_OK);
+        } else {
+            ls_atomic_abort(&a);
+        }
+        assert_absent(p.tmp);
+        assert_file_is(p.file, "whole", 5);
+        assert_int_equal(stat(p.file, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+    }
+    free(from);
+    paths_free(&p);
+}
+
+/* What cannot be moved there is left, and what was begun can be written. */
+static void takes_nothing_of_another_file_system(void **state) {
+    struct stat here, there;
+    if (stat(*state, &here) != 0 || stat("/dev/shm", &there) != 0 || here.st_dev == there.st_dev) {
+        skip();
+    }
+    paths p = paths_new(state);
+    char from[] = "/dev/shm/ls-atomic-XXXXXX";
+    int fd = mkstemp(from);
+    ls_err err = LS_ERR_INIT;
+    ls_atomic a;
+    bool taken = true;
+    assert_true(fd >= 0);
+    begin(&a, p.file, "one");
+    assert_int_equal(ls_atomic_take(&a, from, &LS_PERM_PRIVATE, &taken, &err), LS_OK);
+    assert_false(taken);
+    assert_int_equal(ls_atomic_commit(&a, false, -1, &err), LS_OK);
+    assert_file_is(p.file, "one", 3);
+    assert_int_equal(unlink(from), 0);
+    assert_int_equal(ls_atomic_begin(&a, p.file, &LS_PERM_PRIVATE, &err), LS_OK);
+    assert_int_equal(ls_atomic_take(&a, from, &LS_PERM_PRIVATE, &taken, &err), LS_ENOTFOUND);
+    ls_atomic_abort(&a);
+    (void)close(fd);
+    paths_free(&p);
+}
+
 static void abort_leaves_nothing(void **state) {
     paths p = paths_new(state);
     ls_atomic a;
@@ -173,6 +229,8 @@ static void failures_leave_it_done(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         unit_test_in_tempdir(appears_at_commit),
+        unit_test_in_tempdir(takes_a_file),
+        unit_test_in_tempdir(takes_nothing_of_another_file_system),
         unit_test_in_tempdir(abort_leaves_nothing),
         unit_test_in_tempdir(exclusive_replaces_nothing),
         unit_test_in_tempdir(mode_and_time_are_exact),

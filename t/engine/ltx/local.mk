@@ -9,8 +9,8 @@ EXTRA_DIST += t/vectors/README.md t/vectors/checksums.json t/vectors/cli.json \
 	t/vectors/pagedata.json t/vectors/parse.json t/vectors/compact t/vectors/corrupt \
 	t/vectors/db t/vectors/ltx t/vectors/replica-a t/vectors/replica-head t/vectors/v03-a
 
-UNIT_TESTS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile t/engine/ltx/test_memory t/engine/ltx/test_replicas
-check_PROGRAMS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile t/engine/ltx/test_memory t/engine/ltx/test_replicas
+UNIT_TESTS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile t/engine/ltx/test_memory t/engine/ltx/test_replicas t/engine/ltx/test_run
+check_PROGRAMS += t/engine/ltx/test_ltx t/engine/ltx/test_files t/engine/ltx/test_encode t/engine/ltx/test_page t/engine/ltx/test_index t/engine/ltx/test_merge t/engine/ltx/test_dbfile t/engine/ltx/test_memory t/engine/ltx/test_replicas t/engine/ltx/test_run
 
 t_engine_ltx_test_ltx_SOURCES = t/engine/ltx/test_ltx.c $(LTX_TEST_COMMON)
 t_engine_ltx_test_ltx_LDADD = $(LTX_TEST_LIBS)
@@ -57,3 +57,8 @@ t_engine_ltx_test_replicas_SOURCES = t/engine/ltx/test_replicas.c $(LTX_TEST_COM
 t_engine_ltx_test_replicas_LDADD = $(LTX_TEST_LIBS)
 t_engine_ltx_test_replicas_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_ltx_test_replicas_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+
+t_engine_ltx_test_run_SOURCES = t/engine/ltx/test_run.c t/support/must.h
+t_engine_ltx_test_run_LDADD = $(LS_TEST_LIBS)
+t_engine_ltx_test_run_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_ltx_test_run_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -242,6 +242,10 @@ static void test_crc_parts(void **state) {
         uint64_t b = ls_crc64(0, p + cut, len - cut);
         assert_true(ls_crc64(a, p + cut, len - cut) == whole);
         assert_true(ls_crc64_combine(a, b, len - cut) == whole);
+        ls_crc64_join join;
+        ls_crc64_join_init(&join, len - cut);
+        assert_true(ls_crc64_joined(&join, a, b) == whole);
+        assert_true(ls_crc64_joined(&join, 0, b) == b);
     }
 }
 

@@ -262,7 +262,7 @@ static void test_out_of_memory(void **state) {
     assert_in_range(run_out(job_encode, &pages), 5, 20);
     assert_int_equal(run_out(job_apply, path), 3);
     many_init(&inputs, 70, 5);
-    assert_in_range(run_out(job_merge, &inputs), 140, 200);
+    assert_in_range(run_out(job_merge, &inputs), 130, 200);
     many_done(&inputs);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(run_out(job_fetch, &fd), 2);
