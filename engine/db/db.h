@@ -17,6 +17,12 @@
 #include "engine/base/log.h"
 #include "engine/ltx/ltx.h"
 
+#define LS_DB_HEADER 100 /* bytes that a database file begins with */
+
+/* Is a file of that size and with that header all there? A header that does not know its number of
+ * pages, or is none, is taken at its word: true. */
+bool ls_db_header_complete(const uint8_t header[LS_DB_HEADER], int64_t size);
+
 typedef struct ls_db ls_db;
 
 /* Defaults are the reference's; 0 in a field that says so switches it off. */

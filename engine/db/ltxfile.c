@@ -6,6 +6,8 @@
  */
 #include "engine/db/internal.h"
 
+#include <inttypes.h>
+
 #include "engine/base/io.h"
 #include "engine/ltx/decoder.h"
 #include "engine/ltx/encoder.h"
@@ -132,8 +134,13 @@ ls_code ls_db_file_page(ls_db *db, uint32_t pgno, uint32_t page_size, uint8_t *p
     size_t got;
     int64_t off = (int64_t)(pgno - 1) * page_size;
     ls_code code = ls_pread_full(db->db_fd, page, page_size, off, &got, db->path, err);
-    if (code == LS_OK && got < page_size) {
-        memset(page + got, 0, page_size - got);
+    if (code == LS_OK && got > 0 && got < page_size) {
+        /* SQLite takes what is missing for zeros. */
+        (void)ls_fail(err, LS_EBUSY, "page %" PRIu32 " is there in part only", pgno);
+        return ls_hint(err, "the file is being copied here, or was cut off");
+    }
+    if (code == LS_OK && got == 0) {
+        memset(page, 0, page_size); /* never written: it is on the free list */
     }
     return code;
 }

@@ -7,6 +7,8 @@
  */
 #include "engine/db/internal.h"
 
+#include "engine/ltx/dbfile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -66,19 +68,40 @@ void ls_db_close(ls_db *db) {
     db->chain.known = false;
 }
 
+bool ls_db_header_complete(const uint8_t header[LS_DB_HEADER], int64_t size) {
+    uint32_t page_size, pages;
+    ls_err ignored = LS_ERR_INIT;
+    /* The number of pages counts if the change counter is the one it was written with. */
+    return ls_db_header_parse(header, &page_size, &pages, &ignored) != LS_OK ||
+           memcmp(header + 24, header + 92, 4) != 0 || size >= (int64_t)pages * page_size;
+}
+
+/* Is the file as long as its header says? One that is being copied is not yet, and opening it would
+ * write into it. Where there is a log, that may hold the rest. */
+static ls_code check_length(const ls_db *db, const uint8_t header[LS_DB_HEADER], ls_err *err) {
+    struct stat st, log;
+    if (fstat(db->db_fd, &st) == 0 && !ls_db_header_complete(header, st.st_size) &&
+        (stat(db->wal_path, &log) != 0 || log.st_size == 0)) {
+        (void)ls_fail(err, LS_EBUSY, "the database file is shorter than it says");
+        return ls_hint(err, "it is being copied here, or was cut off");
+    }
+    return LS_OK;
+}
+
 /* *missing for a file that is still empty: an application has only just made it, and taking its
  * first page would fix a page size that it has yet to choose. */
-static ls_code check_magic(const ls_db *db, bool *missing, ls_err *err) {
-    uint8_t magic[16];
+static ls_code check_header(const ls_db *db, bool *missing, ls_err *err) {
+    uint8_t header[LS_DB_HEADER];
     size_t got;
-    ls_code code = ls_pread_full(db->db_fd, magic, sizeof(magic), 0, &got, db->path, err);
+    ls_code code = ls_pread_full(db->db_fd, header, sizeof(header), 0, &got, db->path, err);
     if (code == LS_OK && got == 0) {
         *missing = true;
-    } else if (code == LS_OK &&
-               (got < sizeof(magic) || memcmp(magic, "SQLite format 3", 16) != 0)) {
+        return LS_OK;
+    }
+    if (code == LS_OK && (got < 16 || memcmp(header, "SQLite format 3", 16) != 0)) {
         code = ls_fail(err, LS_ENOTDB, "not an SQLite database");
     }
-    return code;
+    return code == LS_OK && got == sizeof(header) ? check_length(db, header, err) : code;
 }
 
 /* Opens our descriptor; *missing for no file, or an empty one. */
@@ -96,7 +119,7 @@ static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
     if (fstat(db->db_fd, &st) != 0 || st.st_ino != db->claim.ino || st.st_dev != db->claim.dev) {
         return ls_fail(err, LS_EBUSY, "%s was replaced this moment", db->path);
     }
-    return check_magic(db, missing, err);
+    return check_header(db, missing, err);
 }
 
 static ls_code enable_wal(ls_db *db, sqlite3 *h, ls_err *err) {

@@ -838,6 +838,32 @@ static void replaced_by_rename_while_running(void **state) {
 }
 
 /* The log of the old file would be taken for the new one's: by SQLite, that is. */
+/* The last page of a file that is being copied reads as zeros behind what is there of it. */
+static void a_file_that_is_there_in_part(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    ls_db_sync_result r;
+    char *whole = ls_asprintf("%s/whole.db", f->dir), *data;
+    size_t len;
+    f->app = app_open(whole);
+    sql(f->app, "CREATE TABLE t(v)");
+    rows(f, 40);
+    app_stop(f);
+    must(ls_read_file(whole, 1 << 20, &data, &len, &err), &err);
+    int fd = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, data, len - 1000), (ssize_t)len - 1000);
+    db_start(f);
+    assert_int_equal(ls_db_sync(f->db, &r, &err), LS_EBUSY);
+    assert_non_null(strstr(err.msg, "shorter than it says"));
+    assert_true(strlen(ls_err_hint(&err)) > 0);
+    assert_int_equal(pwrite(fd, data + len - 1000, 1000, (off_t)len - 1000), 1000);
+    close(fd);
+    (void)sync_all(f);
+    check_image(f, 1);
+    free(data);
+    free(whole);
+}
+
 /* Two objects with one file open would share SQLite's index of the log, which is that of the old
  * name: the one of the new name waits. */
 static void renamed_while_open_and_opened_by_its_new_name(void **state) {
@@ -1327,6 +1353,7 @@ int main(void) {
         T(other_frames_before_equal_ones),
         T(log_without_a_commit),
         T(replaced_by_rename_while_running),
+        T(a_file_that_is_there_in_part),
         T(renamed_while_open_and_opened_by_its_new_name),
         T(replaced_by_rename_with_the_log_left_behind),
         T(replaced_step_by_step),
