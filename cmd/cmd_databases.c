@@ -9,13 +9,12 @@ typedef struct databases_args {
 
 /* The store is opened, so that a replica that could not be replicated to is an error here too. */
 static ls_code add_database(const ls_db_config *db, ls_table *table, ls_err *err) {
-    const char *id = db->path != NULL ? db->path : db->dir;
     ls_storage *storage = NULL;
 
     ls_code rc = ls_config_storage(db, &storage, err);
     if (rc != LS_OK)
-        return ls_wrap(err, "%s", id);
-    rc = LS_TABLE_ROW(table, err, id, ls_storage_type(storage));
+        return ls_wrap(err, "%s", db->path);
+    rc = LS_TABLE_ROW(table, err, db->path, ls_storage_type(storage));
     ls_storage_free(storage);
     return rc;
 }
@@ -23,8 +22,12 @@ static ls_code add_database(const ls_db_config *db, ls_table *table, ls_err *err
 static ls_code collect(const ls_config *config, ls_table *table, ls_err *err) {
     ls_code rc = LS_TABLE_ROW(table, err, "path", "replica");
 
-    for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++)
-        rc = add_database(&config->dbs[i], table, err);
+    for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++) {
+        if (config->dbs[i].path != NULL)
+            rc = add_database(&config->dbs[i], table, err);
+    }
+    for (size_t i = 0; i < config->n_found && rc == LS_OK; i++)
+        rc = add_database(config->found[i], table, err);
     return rc;
 }
 
@@ -39,6 +42,8 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
         return rc;
     ls_table_init(&table, 2);
     rc = ls_load_config(&args->config, &config, err);
+    if (rc == LS_OK)
+        rc = ls_store_find_dirs(&config, err);
     if (rc == LS_OK)
         rc = collect(&config, &table, err);
     if (rc == LS_OK)

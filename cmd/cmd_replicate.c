@@ -83,19 +83,6 @@ static ls_code check_flags(const replicate_args *args, const ls_config *config, 
     return LS_OK;
 }
 
-/* Folders of databases are refused before anything starts. */
-static ls_code check_dirs(const ls_config *config, ls_err *err) {
-    ls_code rc = LS_OK;
-
-    for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++) {
-        ls_storage *storage = NULL;
-        if (config->dbs[i].dir != NULL)
-            rc = ls_config_storage(&config->dbs[i], &storage, err);
-        ls_storage_free(storage);
-    }
-    return rc;
-}
-
 /* ---- before the start ---- */
 
 static void stop_signals(sigset_t *set) {
@@ -174,6 +161,8 @@ static ls_code restore_all(const ls_config *config, bool every, const ls_log *lo
 static ls_code announce(const ls_db_config *db, const ls_log *log, ls_err *err) {
     ls_storage *storage = NULL;
 
+    if (db->dir != NULL)
+        return LS_OK; /* the store says what it has found */
     ls_code rc = ls_config_storage(db, &storage, err);
     if (rc != LS_OK)
         return db->path == NULL ? rc : ls_wrap(err, "%s", db->path);
@@ -338,8 +327,6 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
     ls_code rc = read_config(in, &config, err);
     if (rc == LS_OK)
         rc = check_flags(in->args, &config, err);
-    if (rc == LS_OK)
-        rc = check_dirs(&config, err);
     if (rc == LS_OK)
         rc = replicate(in, &config, err);
     ls_config_done(&config);

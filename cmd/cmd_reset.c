@@ -20,9 +20,12 @@ static ls_code meta_path(const reset_args *args, const char *path, char **meta, 
     ls_config_init(&config);
     if (args->config.config != NULL) {
         ls_code rc = ls_load_config(&args->config, &config, err);
-        if (rc != LS_OK)
+        if (rc == LS_OK)
+            rc = ls_config_lookup(&config, path, &db, err);
+        if (rc != LS_OK) {
+            ls_config_done(&config);
             return ls_wrap(err, "cannot read config");
-        db = ls_config_find(&config, path);
+        }
     }
     *meta =
         db != NULL && db->meta_path != NULL ? strdup(db->meta_path) : ls_db_default_meta_path(path);

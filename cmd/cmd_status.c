@@ -60,11 +60,6 @@ static ls_code examine(const ls_db_config *db, db_status *s, ls_err *err) {
     struct stat st;
 
     *s = (db_status){.name = db->path, .status = "no database", .txid = "-", .wal = "-"};
-    if (db->path == NULL) {
-        s->name = db->dir;
-        s->status = "error";
-        return LS_OK;
-    }
     if (stat(db->path, &st) != 0 && errno == ENOENT)
         return LS_OK;
     ls_code rc = wal_size(db, s->wal, err);
@@ -76,9 +71,10 @@ static ls_code collect(const ls_config *config, const char *filter, db_status *l
                        ls_err *err) {
     ls_code rc = LS_OK;
 
-    for (size_t i = 0; i < config->n_dbs && rc == LS_OK; i++) {
-        const ls_db_config *db = &config->dbs[i];
-        if (filter == NULL || (db->path != NULL && strcmp(filter, db->path) == 0))
+    for (size_t i = 0; i < config->n_dbs + config->n_found && rc == LS_OK; i++) {
+        const ls_db_config *db =
+            i < config->n_dbs ? &config->dbs[i] : config->found[i - config->n_dbs];
+        if (db->path != NULL && (filter == NULL || strcmp(filter, db->path) == 0))
             rc = examine(db, &list[(*n)++], err);
     }
     return rc;
@@ -183,7 +179,7 @@ static void print_json(const db_status *list, size_t n) {
 /* Nothing is printed if one cannot be examined. */
 static ls_code show(const ls_config *config, const char *filter, bool json, ls_err *err) {
     size_t n = 0;
-    db_status *list = calloc(config->n_dbs + 1, sizeof *list);
+    db_status *list = calloc(config->n_dbs + config->n_found + 1, sizeof *list);
 
     if (list == NULL)
         return ls_fail(err, LS_ENOMEM, "out of memory");
@@ -199,13 +195,18 @@ static ls_code show(const ls_config *config, const char *filter, bool json, ls_e
     return rc;
 }
 
-static ls_code filter_path(const ls_invocation *in, const ls_config *config, char **filter,
-                           ls_err *err) {
+/* With one also the databases of folders that are to be shown are added to what the configuration
+ * names. */
+static ls_code filter_path(const ls_invocation *in, ls_config *config, char **filter, ls_err *err) {
+    const ls_db_config *db = NULL;
+
     *filter = NULL;
     if (in->n_pos == 0)
-        return LS_OK;
+        return ls_store_find_dirs(config, err);
     ls_code rc = ls_path_expand(in->pos[0], filter, err);
-    if (rc != LS_OK || ls_config_find(config, *filter) != NULL)
+    if (rc == LS_OK)
+        rc = ls_config_lookup(config, *filter, &db, err);
+    if (rc != LS_OK || db != NULL)
         return rc;
     (void)ls_fail(err, LS_ENOTFOUND, "database not found in config: %s", *filter);
     return ls_hint(err, "list the databases with: litestream databases");

@@ -101,8 +101,8 @@ static ls_code find_db(const char *path, ls_cmd_source *source, ls_err *err) {
     ls_code rc = ls_path_expand(path, &full, err);
     if (rc != LS_OK)
         return rc;
-    source->db = ls_config_find(&source->config, full);
-    if (source->db == NULL) {
+    rc = ls_config_lookup(&source->config, full, &source->db, err);
+    if (rc == LS_OK && source->db == NULL) {
         (void)ls_fail(err, LS_ENOTFOUND, "database not found in config: %s", full);
         rc = ls_hint(err, "list the databases with: litestream databases");
     }

@@ -96,6 +96,24 @@ void ls_map_remove(ls_map *map, const char *key) {
     }
 }
 
+/* Removing moves keys from behind into the hole, so that a slot is looked at until it stays; one
+ * that came round from the end to the beginning may be met twice. */
+void ls_map_each(ls_map *map, ls_map_fn fn, void *arg) {
+    for (size_t i = 0; i < map->cap;) {
+        const char *key = map->slots[i].key;
+        if (key != NULL) {
+            fn(arg, key, map->slots[i].value);
+        }
+        i += map->slots[i].key == key;
+    }
+}
+
+void ls_map_free_value(void *arg, const char *key, void *value) {
+    (void)arg;
+    (void)key;
+    free(value);
+}
+
 void ls_map_done(ls_map *map) {
     free(map->slots);
     *map = (ls_map){0};

@@ -27,6 +27,11 @@ LS_MUST ls_code ls_map_put(ls_map *map, const char *key, void *value, ls_err *er
 /* A key that is not there is none. */
 void ls_map_remove(ls_map *map, const char *key);
 
+/* Each key with its value, in no order; fn may remove the key that it gets, and nothing else. */
+typedef void (*ls_map_fn)(void *arg, const char *key, void *value);
+void ls_map_each(ls_map *map, ls_map_fn fn, void *arg);
+void ls_map_free_value(void *arg, const char *key, void *value); /* an ls_map_fn: free(value) */
+
 void ls_map_done(ls_map *map);
 
 #endif

@@ -92,13 +92,26 @@ const ls_key ls_keys[] = {
      "Pause between compactions into this level.", false},
 
     KEY(DB, "path", STRING, DB(path), "", "Path of the database file."),
-    KEY(DB, "dir", STRING, DB(dir), "", "Folder of databases, instead of path."),
-    KEY(DB, "pattern", STRING, DB(pattern), "", "Names in dir that are databases, such as *.db."),
+    KEY(DB, "dir", STRING, DB(dir), "",
+        "Folder of databases, instead of path. Each has the other settings, and on the replica its "
+        "path "
+        "below the folder behind the replica's."),
+    KEY(DB, "pattern", STRING, DB(pattern), "",
+        "Names in dir that are databases, such as *.db: * and ? stand for others, [a-z] and [^a-z] "
+        "for one of a class or none of it. The files must also begin like SQLite databases."),
     KEY(DB, "recursive", BOOL, DB(recursive), "false", "Whether folders below dir count."),
-    KEY(DB, "watch", BOOL, DB(watch), "false", "Whether databases that appear later count."),
+    KEY(DB, "watch", BOOL, DB(watch), "false",
+        "Whether databases that appear later are added, and those that go removed, while the "
+        "daemon "
+        "runs."),
     KEY(DB, "meta-path", STRING, DB(meta_path), "",
-        "Folder for local state; default .NAME-litestream beside the database."),
-    KEY(DB, "meta-dir", STRING, DB(meta_dir), "", "With dir: folder that holds the state folders."),
+        "Folder for local state; default .NAME-litestream beside the database. With dir: the "
+        "folder "
+        "that takes its place, with the folders below dir in it."),
+    KEY(DB, "meta-dir", STRING, DB(meta_dir), "",
+        "With dir: folder that holds the state folders, PATH-litestream for a database at PATH "
+        "below "
+        "dir."),
     KEY(DB, "monitor-interval", DURATION, DB(monitor_interval), "1s",
         "How often the database is looked at where file-change notices do not work."),
     KEY(DB, "checkpoint-interval", DURATION, DB(checkpoint_interval), "1m",

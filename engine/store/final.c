@@ -171,6 +171,7 @@ void ls_final_begin(ls_store *store) {
     store->deadline = now + store->rules.shutdown_sync_timeout;
     ls_cancel_set(&store->maint_cancel);
     (void)uv_timer_stop(&store->safety);
+    ls_dirs_quiet(store);
     if (store->n == 0) {
         uv_stop(&store->loop);
     }

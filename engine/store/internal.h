@@ -54,12 +54,17 @@ typedef struct ls_entry ls_entry;
 typedef struct ls_folder ls_folder;
 typedef struct ls_call ls_call;
 
+typedef struct ls_dir ls_dir;
+
 /* A configuration that databases use, until the last of them is gone. */
-typedef struct ls_source {
+typedef struct ls_source ls_source;
+struct ls_source {
     ls_config config;
     bool owned; /* it is freed with the source */
     size_t users;
-} ls_source;
+    ls_source *dir;        /* of a database that was found in a folder: the folder's source, and */
+    ls_db_config *derived; /* the database's settings; config is empty */
+};
 
 /* What counts for all databases. */
 typedef struct ls_rules {
@@ -89,6 +94,7 @@ typedef struct ls_ids {
 typedef enum ls_origin {
     LS_ORIGIN_CONFIG,
     LS_ORIGIN_REGISTERED,
+    LS_ORIGIN_FOUND, /* in a folder */
 } ls_origin;
 
 /* What a job does. */
@@ -226,6 +232,8 @@ struct ls_entry {
     ls_source *source; /* config is in it */
     const ls_db_config *config;
     ls_origin origin;
+    ls_dir *dir;    /* that it was found in; NULL: none, or none any more */
+    uint64_t round; /* of the folder, in which it was seen last */
     ls_ids ids;
     bool gone;       /* out of the set; freed when its handles are closed */
     bool listed;     /* by the reload that runs */
@@ -314,6 +322,8 @@ typedef struct ls_coming {
     ls_source *source;
     const ls_db_config *config; /* in it */
     ls_origin origin;
+    ls_dir *dir;
+    uint64_t round;
     bool stopped; /* it is not started */
 } ls_coming;
 
@@ -324,6 +334,8 @@ struct ls_store {
     size_t n, cap;
     ls_map by_id[LS_IDS]; /* of what is not gone */
     size_t n_gone;        /* of entries, until the next sweep */
+    ls_dir **dirs;
+    size_t n_dirs;
     ls_coming *coming;
     size_t n_coming, cap_coming;
     bool look_coming; /* something may have come out of their way */
@@ -380,6 +392,9 @@ void ls_lane_submit(ls_lane *lane, ls_pool *pool, ls_work what, void (*work)(ls_
 /* A source without users; takes the configuration over, and leaves none, if own. NULL: no memory.
  */
 ls_source *ls_source_new(ls_config *config, bool own);
+/* One with the settings that a database has which is rel below a folder; has one user. */
+LS_MUST ls_code ls_source_derive(ls_source *source, const ls_db_config *dir, const char *rel,
+                                 ls_source **out, ls_err *err);
 ls_source *ls_source_use(ls_source *source); /* one user more */
 void ls_source_drop(ls_source *source);      /* one less; freed without any; NULL allowed */
 
@@ -411,6 +426,22 @@ void ls_set_done(ls_store *store);
 ls_rules ls_rules_of(const ls_config *config);
 /* Reads the configuration again and makes the databases those that it names. */
 LS_MUST ls_code ls_reload(ls_store *store, ls_reload_counts *counts, ls_err *err);
+
+/* ---- dirs.c: databases that are found in folders ---- */
+
+/* Can databases be found there, and replicated as the settings say? */
+LS_MUST ls_code ls_dirs_check(const ls_db_config *config, ls_err *err);
+/* Adds a folder with its databases; in a store that runs they follow. */
+LS_MUST ls_code ls_dirs_add(ls_store *store, ls_source *source, const ls_db_config *config,
+                            ls_err *err);
+void ls_dirs_start(ls_store *store);     /* the store runs */
+void ls_dirs_safety(ls_store *store);    /* the safety poll: everything is looked at again */
+void ls_dirs_swept(ls_store *store);     /* databases are gone that may have been in the way */
+void ls_dirs_decline(const ls_entry *e); /* an unregistered one is not found again */
+/* Makes the folders those of a configuration that was checked; the others' databases leave. */
+LS_MUST ls_code ls_dirs_reload(ls_store *store, ls_source *source, ls_err *err);
+void ls_dirs_quiet(ls_store *store); /* nothing is looked at any more */
+void ls_dirs_done(ls_store *store);  /* the loop frees them */
 
 /* ---- entry.c: when the jobs of a database run ---- */
 

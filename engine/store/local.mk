@@ -4,6 +4,7 @@ liblitestream_la_SOURCES += \
 	engine/store/calls.c \
 	engine/store/calls_set.c \
 	engine/store/calls_work.c \
+	engine/store/dirs.c \
 	engine/store/entry.c \
 	engine/store/events.c \
 	engine/store/final.c \
@@ -11,7 +12,11 @@ liblitestream_la_SOURCES += \
 	engine/store/hooks.c \
 	engine/store/internal.h \
 	engine/store/maint.c \
+	engine/store/notify.c \
+	engine/store/notify.h \
 	engine/store/reload.c \
+	engine/store/scan.c \
+	engine/store/scan.h \
 	engine/store/schedule.c \
 	engine/store/seen.c \
 	engine/store/set.c \

@@ -63,6 +63,9 @@ static bool is_same(const ls_entry *e, const ls_db_config *config) {
 static ls_code look_at(plan *p, size_t i) {
     const ls_db_config *config = &p->source->config.dbs[i];
     row *r = &p->rows[i];
+    if (config->dir != NULL) {
+        return ls_dirs_check(config, p->err);
+    }
     ls_code rc = ls_ids_of(config, &r->ids, p->err);
     if (rc != LS_OK) {
         return rc;
@@ -127,8 +130,8 @@ static ls_code expect(plan *p) {
                                   .origin = LS_ORIGIN_CONFIG,
                                   .stopped =
                                       r->before != NULL && r->before->halt == LS_HALT_STOPPED};
-        if (r->same) {
-            p->counts->kept++;
+        if (r->same || coming.config->dir != NULL) {
+            p->counts->kept += r->same;
             continue;
         }
         rc = ls_set_expect(p->store, &coming, p->err);
@@ -159,6 +162,9 @@ static ls_code carry_out(plan *p) {
         apply_rules(p->store, &p->source->config);
         let_leave(p);
         rc = expect(p);
+    }
+    if (rc == LS_OK) {
+        rc = ls_dirs_reload(p->store, p->source, p->err);
     }
     for (size_t i = 0; i < p->store->n; i++) {
         p->store->entries[i]->listed = false;

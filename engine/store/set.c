@@ -26,6 +26,21 @@ ls_source *ls_source_new(ls_config *config, bool own) {
     return source;
 }
 
+ls_code ls_source_derive(ls_source *source, const ls_db_config *dir, const char *rel,
+                         ls_source **out, ls_err *err) {
+    ls_db_config *db = NULL;
+    ls_code rc = ls_config_derive(dir, rel, &db, err);
+    ls_source *made = rc == LS_OK ? calloc(1, sizeof(*made)) : NULL;
+    if (made == NULL) {
+        ls_config_derived_free(db);
+        return rc == LS_OK ? ls_fail(err, LS_ENOMEM, "no memory for %s", rel) : rc;
+    }
+    made->dir = ls_source_use(source);
+    made->derived = db;
+    *out = ls_source_use(made);
+    return LS_OK;
+}
+
 ls_source *ls_source_use(ls_source *source) {
     source->users++;
     return source;
@@ -38,6 +53,8 @@ void ls_source_drop(ls_source *source) {
     if (source->owned) {
         ls_config_done(&source->config);
     }
+    ls_config_derived_free(source->derived);
+    ls_source_drop(source->dir);
     free(source);
 }
 
@@ -197,6 +214,8 @@ static ls_code add(ls_store *store, const ls_coming *coming, ls_ids *ids, ls_ent
         return rc;
     }
     e->origin = coming->origin;
+    e->dir = coming->dir;
+    e->round = coming->round;
     e->halt = coming->stopped ? LS_HALT_STOPPED : LS_HALT_NONE;
     store->entries[store->n++] = e;
     *out = e;
@@ -299,6 +318,9 @@ void ls_set_drop(ls_entry *e) {
     ls_log_write(
         e->store->log, LS_INFO, "database removed",
         LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)), LS_TXID("txid", e->halt_txid)));
+    if (e->dir != NULL && e->halt_until == 0) {
+        ls_dirs_decline(e); /* only a call stops without a limit */
+    }
     forget_ids(e);
     ls_watch_forget(e);
     e->gone = true;
@@ -323,6 +345,7 @@ void ls_set_sweep(ls_store *store) {
     store->n_gone = 0;
     if (store->look_coming) {
         let_come(store);
+        ls_dirs_swept(store);
     }
 }
 

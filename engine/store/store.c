@@ -102,6 +102,7 @@ static void on_hangup(uv_signal_t *handle, int signum) {
 static void on_safety(uv_timer_t *timer) {
     ls_store *store = timer->data;
     ls_watch_check(store);
+    ls_dirs_safety(store);
     for (size_t i = 0; i < store->n; i++) {
         ls_entry_safety(store->entries[i]);
     }
@@ -178,7 +179,12 @@ static ls_code add_all(ls_store *store, ls_source *source, ls_err *err) {
     ls_code rc = LS_OK;
     for (size_t i = 0; rc == LS_OK && i < source->config.n_dbs; i++) {
         const ls_coming coming = {.source = source, .config = &source->config.dbs[i]};
-        rc = ls_set_add(store, &coming, err);
+        rc = coming.config->dir == NULL ? ls_set_add(store, &coming, err) : LS_OK;
+    }
+    /* Folders last: what is named by itself has settings of its own. */
+    for (size_t i = 0; rc == LS_OK && i < source->config.n_dbs; i++) {
+        const ls_db_config *config = &source->config.dbs[i];
+        rc = config->dir != NULL ? ls_dirs_add(store, source, config, err) : LS_OK;
     }
     return rc;
 }
@@ -256,6 +262,7 @@ static void begin(ls_store *store) {
         }
     }
     store->running = true;
+    ls_dirs_start(store);
     uint64_t ms = (uint64_t)(store->safety_interval / LS_MS);
     (void)uv_timer_start(&store->safety, on_safety, ms, ms);
 }
@@ -335,6 +342,7 @@ static void close_loop(ls_store *store) {
             ls_entry_free(store->entries[i]);
         }
         ls_watch_close(store);
+        ls_dirs_done(store);
     }
     (void)uv_run(&store->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&store->loop);

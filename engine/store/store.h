@@ -35,6 +35,10 @@ typedef struct ls_store_hooks {
 /* Before ls_store_run; hooks are copied. */
 void ls_store_set_hooks(ls_store *store, const ls_store_hooks *hooks);
 
+/* Adds to config->found the databases that are in its folders (dir) now, for a program that does
+ * not replicate but shows them. */
+LS_MUST ls_code ls_store_find_dirs(ls_config *config, ls_err *err);
+
 /* Runs until SIGINT, SIGTERM or ls_store_stop; then a last capture and upload of every database,
  * tried again every shutdown-sync-interval until shutdown-sync-timeout; a second signal skips that.
  * SIGHUP reads the configuration again (ls_store_reload). LS_OK only if every database's last sync

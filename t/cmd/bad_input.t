@@ -128,8 +128,11 @@ told(litestream("replicate", "-config", config(d, "exec: sleep 1\n")), "exec in 
 told(litestream("replicate", "-config", config(d, "dbs: [{path: %s}]\n" % db)),
      "replicate: no replica", "must specify replica")
 told(litestream("replicate", "-config",
-                config(d, "dbs: [{dir: %s, pattern: '*', replica: {path: /r}}]\n" % d)),
-     "replicate: a folder of databases", "directory mode")
+                config(d, "dbs: [{dir: %s, pattern: '*.sqlite', replica: {path: /r}}]\n" % d)),
+     "replicate: a folder without databases", "no SQLite databases found in directory")
+told(litestream("replicate", "-config",
+                config(d, "dbs: [{dir: %s, pattern: 'a[', replica: {path: /r}}]\n" % d)),
+     "replicate: a pattern that is none", "syntax error in pattern")
 told(litestream("replicate", "-onec"), "a wrong flag", "-onec")
 two = "dbs: [{path: %s, replica: {path: %s}}, {path: %s, replica: {path: %s}}]\n"
 told(litestream("replicate", "-config", config(d, two % (db, path("q"), nothing, path("q")))),

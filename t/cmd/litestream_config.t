@@ -118,6 +118,6 @@ for replica_text, msg in [
 ]:
     error(databases("dbs: [{path: /z, replica: {path: /r}}, {path: /a, %s}]" % replica_text),
           "/a: " + msg)
-error(databases("dbs: [{dir: /a, pattern: '*.db', replica: {path: /r}}]"),
-      "/a: /a: directory mode is not part of this version yet", "name each database with path")
+error(databases("dbs: [{dir: %s/none, pattern: '*.db', replica: {path: /r}}]" % d),
+      "failed to scan directory %s/none: No such file or directory" % d)
 tap.done()

@@ -26,8 +26,8 @@ LITESTREAM_TAP = t/cmd/litestream_help.t t/cmd/litestream_config.t t/cmd/litestr
 TAP_TESTS += $(LITESTREAM_TAP)
 EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 
-CONTROL_TAP = t/cmd/control_forms.t t/cmd/control.t t/cmd/exec.t t/cmd/heartbeat.t \
-	t/cmd/check.t t/cmd/subcommands.t t/cmd/dashboard.t
+CONTROL_TAP = t/cmd/control_forms.t t/cmd/control.t t/cmd/dir.t t/cmd/exec.t \
+	t/cmd/heartbeat.t t/cmd/check.t t/cmd/subcommands.t t/cmd/dashboard.t
 TAP_TESTS += $(CONTROL_TAP)
 EXTRA_DIST += $(CONTROL_TAP)
 
@@ -41,10 +41,11 @@ TAP_TESTS += $(REPLICATE_TAP)
 EXTRA_DIST += $(REPLICATE_TAP)
 
 # The daemon killed at any moment under writers of all kinds (CHAOS_SECONDS, 60), the power failing
-# under it and under a follower, every TXID, what SQLite's log and index can say of a commit, and levels within seconds.
+# under it and under a follower, every TXID, what SQLite's log and index can say of a commit, a folder
+# whose databases come and go (DIR_CHAOS_SECONDS, 5), and levels within seconds.
 CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/power_loss.t t/cmd/power_loss_follow.t t/cmd/big.t \
-	t/cmd/prefix.t \
-	t/cmd/broken_log.t t/cmd/killed_writer.t t/cmd/levels.t t/cmd/notice.t
+	t/cmd/prefix.t t/cmd/broken_log.t t/cmd/dir_chaos.t t/cmd/killed_writer.t t/cmd/levels.t \
+	t/cmd/notice.t
 TAP_TESTS += $(CHAOS_TESTS)
 EXTRA_DIST += $(CHAOS_TESTS)
 

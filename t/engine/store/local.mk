@@ -1,8 +1,8 @@
 # Tests of engine/store.
 UNIT_TESTS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls \
-	t/engine/store/test_set
+	t/engine/store/test_set t/engine/store/test_scan t/engine/store/test_dirs
 check_PROGRAMS += t/engine/store/test_store t/engine/store/test_schedule t/engine/store/test_calls \
-	t/engine/store/test_set
+	t/engine/store/test_set t/engine/store/test_scan t/engine/store/test_dirs
 t_engine_store_test_store_SOURCES = t/engine/store/test_store.c t/engine/store/kit.h t/support/dbkit.h
 t_engine_store_test_store_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
 t_engine_store_test_store_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=uv_fs_event_start
@@ -19,3 +19,11 @@ t_engine_store_test_set_SOURCES = t/engine/store/test_set.c t/engine/store/kit.h
 t_engine_store_test_set_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
 t_engine_store_test_set_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_store_test_set_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_store_test_scan_SOURCES = t/engine/store/test_scan.c t/support/dbkit.h
+t_engine_store_test_scan_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
+t_engine_store_test_scan_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_store_test_scan_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_store_test_dirs_SOURCES = t/engine/store/test_dirs.c t/engine/store/kit.h t/support/dbkit.h
+t_engine_store_test_dirs_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+t_engine_store_test_dirs_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=inotify_add_watch
+t_engine_store_test_dirs_CPPFLAGS = $(LS_TEST_CPPFLAGS)
