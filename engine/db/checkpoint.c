@@ -58,6 +58,19 @@ ls_code ls_db_checkpoint_due(ls_db *db, due *when, ls_err *err) {
     return code;
 }
 
+/* By SQLite, counted. */
+static int checkpoint(ls_db *db, sqlite3 *w, ls_db_checkpoint_kind mode, int *frames, int *copied) {
+    ls_db_checkpoints *c = &db->checkpoints[mode];
+    int64_t begin = ls_db_mono(db);
+    int rc = sqlite3_wal_checkpoint_v2(
+        w, "main", mode == LS_DB_PASSIVE ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE,
+        frames, copied);
+    c->done++;
+    c->failed += rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
+    c->ns += ls_db_mono(db) - begin;
+    return rc;
+}
+
 ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err) {
     *complete = false;
     sqlite3 *w;
@@ -66,7 +79,7 @@ ls_code ls_db_passive(ls_db *db, bool *complete, ls_err *err) {
         return code;
     }
     int frames = -1, copied = -1;
-    int rc = sqlite3_wal_checkpoint_v2(w, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    int rc = checkpoint(db, w, LS_DB_PASSIVE, &frames, &copied);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
         return ls_db_conn_fail(err, w, rc, "passive checkpoint");
     }
@@ -80,7 +93,7 @@ static void truncate_log(ls_db *db) {
     struct stat st = {0};
     int frames, copied;
     (void)fstat(db->wal_fd, &st);
-    int rc = sqlite3_wal_checkpoint_v2(db->w, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames, &copied);
+    int rc = checkpoint(db, db->w, LS_DB_TRUNCATE, &frames, &copied);
     sqlite3_busy_timeout(db->w, (int)(db->opts.busy_timeout / 1000000));
     ls_log_write(db->opts.log, LS_INFO, "forcing truncate checkpoint",
                  LS_ATTRS(LS_DB_NAMES(db), LS_INT("wal_size", st.st_size),

@@ -213,7 +213,9 @@ ls_code ls_db_sync(ls_db *db, ls_db_sync_result *result, ls_err *err) {
     }
     before = ls_db_txid(db);
     capture c = {0};
+    memset(db->checkpoints, 0, sizeof(db->checkpoints));
     code = capture_and_checkpoint(db, &c, &result->more, err);
+    memcpy(result->checkpoints, db->checkpoints, sizeof(db->checkpoints));
     result->pending = c.pending;
     result->bumped = db->bumped;
     result->txid = ls_db_txid(db);

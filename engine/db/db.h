@@ -50,6 +50,18 @@ ls_db_opts ls_db_opts_default(const char *path);
  * options out of range. */
 LS_MUST ls_code ls_db_new(const ls_db_opts *opts, ls_db **db, ls_err *err);
 
+/* Checkpoints that a sync made. */
+typedef enum ls_db_checkpoint_kind {
+    LS_DB_PASSIVE,
+    LS_DB_TRUNCATE,
+    LS_DB_CHECKPOINTS
+} ls_db_checkpoint_kind;
+
+typedef struct ls_db_checkpoints {
+    int done, failed; /* done: with the failed ones; that others kept it from copying all is none */
+    int64_t ns;
+} ls_db_checkpoints;
+
 typedef struct ls_db_sync_result {
     ls_txid txid;       /* position after the sync; 0: nothing captured yet */
     int files;          /* level-0 files written */
@@ -66,6 +78,7 @@ typedef struct ls_db_sync_result {
     /* Its files were replaced a moment ago: it is opened again when they have been left alone for
      * half a second. Comes with pending. */
     bool settling;
+    ls_db_checkpoints checkpoints[LS_DB_CHECKPOINTS];
 } ls_db_sync_result;
 
 /* Opens the database if that is still to do, captures what was committed, checkpoints when a

@@ -100,6 +100,8 @@ struct ls_db {
     bool snap_reads;      /* guarded: its writer is at our descriptors */
     atomic_bool snap_cut; /* it is to leave them */
 
+    ls_db_checkpoints checkpoints[LS_DB_CHECKPOINTS]; /* of the sync that runs */
+
     bool changed;            /* captured something since the last complete checkpoint */
     bool bumped;             /* the sequence was raised, and that is not captured yet */
     int64_t checkpoint_mono; /* ns: last checkpoint, or the opening */

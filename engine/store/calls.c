@@ -232,6 +232,7 @@ static void totals_begin(ls_store *store, ls_call *call) {
     count_jobs(call->totals, LS_QUEUE_LOCAL, local, LS_STORE_LOCAL_WORKERS);
     count_jobs(call->totals, LS_QUEUE_REMOTE, remote, LS_STORE_REMOTE_WORKERS);
     count_jobs(call->totals, LS_QUEUE_MAINT, maint, LS_STORE_MAINT_WORKERS);
+    ls_meter_read(&store->meter, call->totals);
     (void)pthread_mutex_lock(&store->calls.mutex);
     call->totals->calls = store->calls.answers;
     (void)pthread_mutex_unlock(&store->calls.mutex);
@@ -254,6 +255,10 @@ static void storage_begin(ls_store *store, ls_call *call) {
     const ls_entry *e = ls_call_find(store, call);
     if (e != NULL) {
         call->rc = ls_config_storage(e->config, &call->storage, &call->err);
+        if (call->rc == LS_OK) {
+            call->rc =
+                ls_metered_new(call->storage, &store->meter, NULL, &call->storage, &call->err);
+        }
     }
     if (call->storage != NULL) {
         ls_storage_set_log(call->storage, store->log);

@@ -84,9 +84,11 @@ typedef struct ls_db_state {
     int64_t lag_ms;   /* age of the oldest commit that the replica lacks; 0: none */
     int64_t last_checkpoint_ms, last_snapshot_ms, next_snapshot_ms;
     ls_error_state capture_error, upload_error, maint_error;
-    ls_level_state levels[LS_LTX_LEVEL_MAX + 1]; /* as of the last listing that a job made */
-    int64_t levels_ms;                           /* of that listing; -1: none yet */
-    uint64_t captured_bytes;                     /* of log, since the start */
+    /* As the last listings that jobs made have found them, kept up with what was put there and
+     * deleted since. */
+    ls_level_state levels[LS_LTX_LEVEL_MAX + 1];
+    int64_t levels_ms;       /* of the newest listing; -1: not all levels were listed yet */
+    uint64_t captured_bytes; /* of log, since the start */
     ls_count captures, checkpoints[LS_CHECKPOINT_MODES];
     uint64_t compaction_verify_errors; /* since the start */
     ls_l0_state l0;
@@ -137,7 +139,8 @@ typedef struct ls_totals {
 LS_MUST ls_code ls_store_totals(ls_store *store, ls_totals *totals, ls_err *err);
 
 /* Opens the store of one database anew, by its configuration, for a job of the caller's own that
- * reads or verifies; nothing is contacted. ls_storage_free by the caller. LS_ENOTFOUND. */
+ * reads or verifies; nothing is contacted. ls_storage_free by the caller, before ls_store_free.
+ * LS_ENOTFOUND. */
 LS_MUST ls_code ls_store_storage(ls_store *store, const char *path, ls_storage **storage,
                                  ls_err *err);
 

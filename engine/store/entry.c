@@ -459,6 +459,9 @@ static ls_code open_all(ls_entry *e, ls_err *err) {
     }
     if (rc == LS_OK) {
         ls_storage_set_log(storage, e->store->log);
+        rc = ls_metered_new(storage, &e->store->meter, &e->levels, &storage, err);
+    }
+    if (rc == LS_OK) {
         rc = ls_replica_new(e->db, storage, e->store->log, &e->replica, err);
     }
     if (rc == LS_OK) {
@@ -500,6 +503,7 @@ ls_code ls_entry_new(ls_store *store, ls_source *source, const ls_db_config *con
         e->open_timers++;
     }
     ls_seen_init(e);
+    ls_levels_init(&e->levels);
     ls_code rc = open_all(e, err);
     if (rc != LS_OK) {
         ls_entry_free(e);
@@ -555,6 +559,7 @@ static void on_timer_closed(uv_handle_t *handle) {
     ls_db_free(e->db);
     ls_db_free(e->old_db);
     ls_seen_done(e);
+    ls_levels_done(&e->levels);
     ls_source_drop(e->source);
     ls_ids_done(&e->ids);
     free(e->wal);

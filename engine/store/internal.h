@@ -17,9 +17,11 @@
 #include "engine/replica/guard.h"
 #include "engine/replica/retain.h"
 #include "engine/store/calls.h"
+#include "engine/store/meter.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -47,6 +49,9 @@
 /* A wait of at least this long for a capture's turn is spent without notices. */
 #define LS_STORE_REST_NS (10 * LS_MS)
 
+/* Descriptors that a database takes while it is open, and those of everything else. */
+#define LS_STORE_DB_FILES 14
+#define LS_STORE_OTHER_FILES 160
 /* Most databases of one daemon. */
 #define LS_STORE_DBS_MAX 262144
 
@@ -165,6 +170,7 @@ typedef struct ls_maint_found {
     bool more;        /* call again at once */
     bool wants_db;    /* a snapshot that must be read from the database */
     bool damaged;     /* a source at the store is, and auto-recover is on */
+    size_t bad_joins; /* of the level that a file was made for, where that is looked at */
     ls_txid made;     /* newest TXID of the file that was made; 0: none */
     ls_ltx_info file; /* that file */
     ls_retain_result retained;
@@ -197,8 +203,9 @@ typedef struct ls_maint {
 typedef struct ls_seen {
     int64_t capture_ms, upload_ms, sync_ms, snapshot_ms;
     ls_error_state capture_error, upload_error, maint_error;
-    ls_count captures;
-    uint64_t captured_bytes;
+    ls_count captures, checkpoints[LS_CHECKPOINT_MODES];
+    int64_t checkpoint_ms;
+    uint64_t captured_bytes, verify_errors;
     uint32_t page_size;
     ls_l0_state l0;
     bool disk_full;
@@ -240,7 +247,8 @@ struct ls_entry {
     int open_timers; /* handles that the loop knows */
     ls_db *db;
     ls_replica *replica;
-    bool monitored; /* monitor-interval > 0 */
+    ls_levels levels; /* of the replica */
+    bool monitored;   /* monitor-interval > 0 */
 
     /* capture */
     ls_lane local;
@@ -339,6 +347,8 @@ struct ls_store {
     ls_coming *coming;
     size_t n_coming, cap_coming;
     bool look_coming; /* something may have come out of their way */
+    ls_meter meter;
+    rlim_t files_said; /* open files that were said to be too few, 0: none */
     ls_reread reread;
     void *reread_arg;
     ls_pool *local, *remote, *maint;

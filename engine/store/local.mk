@@ -12,6 +12,8 @@ liblitestream_la_SOURCES += \
 	engine/store/hooks.c \
 	engine/store/internal.h \
 	engine/store/maint.c \
+	engine/store/meter.c \
+	engine/store/meter.h \
 	engine/store/notify.c \
 	engine/store/notify.h \
 	engine/store/reload.c \

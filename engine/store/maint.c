@@ -113,6 +113,7 @@ static ls_code compact(ls_entry *e, int job, ls_err *err) {
                                   .cancel = &e->store->maint_cancel,
                                   .log = e->store->log};
     ls_code rc = ls_compact(m->storage, &opts, &res, err);
+    m->found.bad_joins = rc == LS_OK ? res.bad_joins : 0;
     if (rc == LS_OK && res.file.max_txid > 0) {
         m->found.made = res.file.max_txid;
         m->found.file = res.file;

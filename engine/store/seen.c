@@ -55,12 +55,35 @@ static void judge_lag(ls_entry *e, int64_t since) {
     }
 }
 
+static void count_checkpoints(ls_entry *e) {
+    static const struct {
+        ls_checkpoint_mode mode;
+        const char *name;
+    } modes[LS_DB_CHECKPOINTS] = {[LS_DB_PASSIVE] = {LS_CHECKPOINT_PASSIVE, "passive"},
+                                  [LS_DB_TRUNCATE] = {LS_CHECKPOINT_TRUNCATE, "truncate"}};
+    for (int i = 0; i < LS_DB_CHECKPOINTS; i++) {
+        const ls_db_checkpoints *made = &e->result.checkpoints[i];
+        ls_count *c = &e->seen.checkpoints[modes[i].mode];
+        if (made->done == 0) {
+            continue;
+        }
+        c->done += (uint64_t)made->done;
+        c->failed += (uint64_t)made->failed;
+        c->ns += made->ns;
+        e->seen.checkpoint_ms = wall_ms();
+        ls_event event = LS_EVENT_OF(LS_EVENT_CHECKPOINT, -1, .max_txid = e->result.txid);
+        memcpy(event.text, modes[i].name, strlen(modes[i].name) + 1);
+        ls_event_add(e, event);
+    }
+}
+
 static void captured(ls_entry *e, const ls_lane *lane) {
     ls_seen *s = &e->seen;
     int64_t now = ls_store_now();
     s->captures.done++;
     s->captures.failed += lane->rc != LS_OK;
     s->captures.ns += now - lane->begun;
+    count_checkpoints(e);
     s->disk_full = lane->rc == LS_EFULL;
     if (lane->rc != LS_OK) {
         if (lane->rc != LS_EBUSY || e->capture_trouble.count >= LS_STORE_BUSY_TRIES) {
@@ -158,6 +181,7 @@ static void maintained(ls_entry *e, const ls_lane *lane) {
     if (!has_trouble(m)) {
         error_clear(&e->seen.maint_error);
     }
+    e->seen.verify_errors += lane->what == LS_WORK_COMPACT && m->found.bad_joins > 0;
     if (lane->what == LS_WORK_RETAIN) {
         deleted(e);
     } else if (lane == &m->lane && m->found.made > 0) {
@@ -309,18 +333,20 @@ static bool copy_texts(ls_db_state *state, const ls_entry *e) {
            copy_error(&state->maint_error, &e->seen.maint_error);
 }
 
-static void copy_plan(ls_db_state *state, const ls_entry *e) {
+static void copy_levels(ls_db_state *state, ls_entry *e) {
     const ls_maint_job *jobs = e->maint.jobs;
-    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
-        bool compacted = level > 0 && level <= LS_JOB_SNAPSHOT;
-        state->levels[level] =
-            (ls_level_state){.level = level,
-                             .oldest_ms = -1,
-                             .newest_ms = -1,
-                             .next_ms = compacted ? next_of(&jobs[level - 1]) : INT64_MAX};
-    }
+    ls_levels_read(&e->levels, state->levels, &state->levels_ms);
     state->next_snapshot_ms = next_of(&jobs[LS_JOB_SNAPSHOT]);
-    state->levels[LS_LTX_LEVEL_SNAPSHOT].next_ms = state->next_snapshot_ms;
+    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
+        ls_level_state *l = &state->levels[level];
+        bool compacted = level > 0 && level <= LS_JOB_SNAPSHOT;
+        l->level = level;
+        l->next_ms = compacted                        ? next_of(&jobs[level - 1])
+                     : level == LS_LTX_LEVEL_SNAPSHOT ? state->next_snapshot_ms
+                                                      : INT64_MAX;
+        l->oldest_ms = l->files == 0 ? -1 : l->oldest_ms;
+        l->newest_ms = l->files == 0 ? -1 : l->newest_ms;
+    }
 }
 
 static uint64_t size_of(const char *path) {
@@ -341,10 +367,10 @@ ls_code ls_seen_state(ls_entry *e, ls_db_state *state, ls_err *err) {
         .last_upload_ms = s->upload_ms,
         .last_sync_ms = s->sync_ms,
         .lag_ms = s->behind_at == 0 ? 0 : (ls_store_now() - s->behind_at) / LS_MS,
-        .last_checkpoint_ms = -1,
+        .last_checkpoint_ms = s->checkpoint_ms,
         .last_snapshot_ms = s->snapshot_ms,
-        .levels_ms = -1,
         .captures = s->captures,
+        .compaction_verify_errors = s->verify_errors,
         .captured_bytes = s->captured_bytes,
         .page_size = s->page_size,
         .l0 = s->l0,
@@ -353,7 +379,8 @@ ls_code ls_seen_state(ls_entry *e, ls_db_state *state, ls_err *err) {
         .upload = work_of(&e->remote),
         .maint = work_of(&e->maint.lane),
     };
-    copy_plan(state, e);
+    memcpy(state->checkpoints, s->checkpoints, sizeof(state->checkpoints));
+    copy_levels(state, e);
     if (!copy_texts(state, e)) {
         ls_db_state_done(state);
         *state = (ls_db_state){0};
@@ -366,7 +393,7 @@ ls_code ls_seen_state(ls_entry *e, ls_db_state *state, ls_err *err) {
 
 void ls_seen_init(ls_entry *e) {
     ls_seen *s = &e->seen;
-    s->capture_ms = s->upload_ms = s->sync_ms = s->snapshot_ms = -1;
+    s->capture_ms = s->upload_ms = s->sync_ms = s->snapshot_ms = s->checkpoint_ms = -1;
     error_clear(&s->capture_error);
     error_clear(&s->upload_error);
     error_clear(&s->maint_error);

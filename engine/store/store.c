@@ -211,6 +211,7 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
     store->safety_interval = LS_STORE_SAFETY_NS;
     store->stall_limit = LS_STALL_NS;
     store->ended_tail = &store->ended;
+    ls_meter_init(&store->meter);
     (void)pthread_mutex_init(&store->mutex, NULL);
     ls_code rc = ls_calls_init(store, err);
     if (rc == LS_OK) {
@@ -360,6 +361,7 @@ void ls_store_free(ls_store *store) {
     }
     ls_set_done(store);
     ls_calls_done(store);
+    ls_meter_done(&store->meter);
     (void)pthread_mutex_destroy(&store->mutex);
     free(store);
 }

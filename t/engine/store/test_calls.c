@@ -146,6 +146,87 @@ static void unknown_paths_are_named(void **state) {
 
 /* ---- States ---- */
 
+/* Is every level, counted from a listing of the test's own, what is told? */
+static bool levels_are_told(fixture *f, const void *arg) {
+    ls_err err = LS_ERR_INIT;
+    ls_storage *s = NULL;
+    ls_db_state db = state_of(f);
+    bool same = true;
+    (void)arg;
+    must(ls_storage_open_file(f->root, NULL, &s, &err), &err);
+    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
+        ls_storage_iter *it = NULL;
+        ls_ltx_info file;
+        ls_level_state l = {.first = 0};
+        must(ls_storage_list(s, level, 0, &it, &err), &err);
+        for (bool end = false; !end;) {
+            must(ls_storage_iter_next(it, &file, &end, &err), &err);
+            if (!end) {
+                l.first = l.files == 0 ? file.min_txid : l.first;
+                l.last = file.max_txid;
+                l.newest_ms = file.created_ms;
+                l.files++;
+                l.bytes += file.size;
+            }
+        }
+        ls_storage_iter_free(it);
+        const ls_level_state *told = &db.levels[level];
+        same = same && told->level == level && told->files == l.files && told->bytes == l.bytes &&
+               told->first == l.first && told->last == l.last &&
+               (l.files > 0 ? told->newest_ms == l.newest_ms : told->newest_ms == -1);
+    }
+    ls_storage_free(s);
+    ls_db_state_done(&db);
+    return same;
+}
+
+static uint64_t requests(fixture *f, ls_store_op op) {
+    ls_err err = LS_ERR_INIT;
+    ls_totals t;
+    must(ls_store_totals(f->store, &t, &err), &err);
+    for (size_t i = 0; i < t.n_ops; i++) {
+        if (t.ops[i].op == op) {
+            assert_string_equal(t.ops[i].replica_type, "file");
+            return t.ops[i].count;
+        }
+    }
+    return 0;
+}
+
+static void requests_and_checkpoints_are_counted(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    f->app = app_create(f->path, 4096);
+    the_db(f, HOUR)->min_checkpoint_page_n = 10;
+    start(f);
+    (void)sync_now(f, true);
+    await(f, levels_are_told, NULL);
+    uint64_t puts = requests(f, LS_OP_PUT);
+    assert_true(puts > 0 && requests(f, LS_OP_LIST) > 0);
+    add_rows(f->app, 200);
+    (void)sync_now(f, true);
+    await(f, levels_are_told, NULL);
+    assert_true(requests(f, LS_OP_PUT) > puts);
+    ls_db_state db = state_of(f);
+    const ls_count *c = &db.checkpoints[LS_CHECKPOINT_PASSIVE];
+    assert_true(c->done > 0 && c->failed == 0 && c->ns > 0);
+    assert_int_equal(db.checkpoints[LS_CHECKPOINT_RESTART].done, 0);
+    assert_true(db.last_checkpoint_ms > 0);
+    ls_db_state_done(&db);
+    (void)await_event(f, LS_EVENT_CHECKPOINT, 0);
+    ls_totals t;
+    must(ls_store_totals(f->store, &t, &err), &err);
+    for (size_t i = 0; i < t.n_ops; i++) {
+        const ls_op_total *o = &t.ops[i];
+        assert_true(o->count >= o->within[LS_OP_BUCKETS - 1] && o->ns > 0);
+        assert_true(o->op != LS_OP_PUT || o->bytes > 0);
+        for (int b = 1; b < LS_OP_BUCKETS; b++) {
+            assert_true(o->within[b] >= o->within[b - 1]);
+        }
+    }
+    stop_well(f);
+}
+
 static void a_state_says_what_is_known(void **state) {
     fixture *f = *state;
     ls_err err = LS_ERR_INIT;
@@ -169,8 +250,9 @@ static void a_state_says_what_is_known(void **state) {
     assert_int_equal(db.captures.failed, 0);
     assert_null(db.capture_error.text);
     assert_null(db.upload.what);
-    assert_int_equal(db.levels_ms, -1);
+    assert_true(db.levels_ms > 0);
     ls_db_state_done(&db);
+    await(f, levels_are_told, NULL);
     must(ls_store_totals(f->store, &totals, &err), &err);
     assert_true(totals.calls > 0);
     assert_int_equal(totals.running[LS_QUEUE_LOCAL], 0);
@@ -569,6 +651,7 @@ int main(void) {
         TEST(every_call_is_refused_before_and_after_the_run),
         TEST(unknown_paths_are_named),
         TEST(a_state_says_what_is_known),
+        TEST(requests_and_checkpoints_are_counted),
         TEST(a_database_that_is_not_there_is_missing),
         TEST(names_are_those_of_the_reference),
         TEST(sync_captures_and_uploads_at_once),
