@@ -35,14 +35,16 @@ static bool one_state(ls_request *r, ls_db_state *state) {
     return rc == LS_OK;
 }
 
-/* Of all databases, each by one function. */
-static void answer_each(ls_request *r, json_t *(*json)(const ls_db_state *s)) {
+/* Of all databases, each by one function; into an object. */
+static void answer_each(ls_request *r, json_t *(*json)(const ls_db_state *s), json_t *o) {
     ls_db_state *states = NULL;
     size_t n = 0;
 
-    if (!all_states(r, &states, &n))
+    if (!all_states(r, &states, &n)) {
+        json_decref(o);
         return;
-    json_t *list = json_array(), *o = json_object();
+    }
+    json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         (void)json_array_append_new(list, json(&states[i]));
     ls_json_set(o, "databases", list);
@@ -78,7 +80,7 @@ static json_t *summary(const ls_db_state *s) {
     return o;
 }
 
-void ls_handle_list(ls_request *r) { answer_each(r, summary); }
+void ls_handle_list(ls_request *r) { answer_each(r, summary, json_object()); }
 
 void ls_handle_txid(ls_request *r) {
     ls_db_state state;
@@ -127,7 +129,7 @@ void ls_handle_sync_status(ls_request *r) {
     ls_db_state state;
 
     if (ls_value_of(r, "path")->str == NULL) {
-        answer_each(r, diagnostic);
+        answer_each(r, diagnostic, json_object());
         return;
     }
     if (!one_state(r, &state))
@@ -229,7 +231,13 @@ json_t *ls_state_json(const ls_db_state *s) {
     return o;
 }
 
-void ls_handle_databases(ls_request *r) { answer_each(r, ls_state_json); }
+/* The number of the newest event is taken first: what it did is in the states. */
+void ls_handle_databases(ls_request *r) {
+    json_t *o = json_object();
+
+    ls_json_set(o, "last_event", number(ls_store_last_event(r->control->store)));
+    answer_each(r, ls_state_json, o);
+}
 
 void ls_handle_database(ls_request *r) {
     ls_db_state state;

@@ -227,4 +227,7 @@ typedef struct ls_event {
 LS_MUST ls_code ls_store_events(ls_store *store, uint64_t after, ls_event *events, size_t max,
                                 int64_t timeout_ns, size_t *n, ls_err *err);
 
+/* Number of the newest event; 0 before the first. From any thread, at any time. */
+uint64_t ls_store_last_event(ls_store *store);
+
 #endif

@@ -60,3 +60,11 @@ ls_code ls_store_events(ls_store *store, uint64_t after, ls_event *events, size_
     (void)pthread_mutex_unlock(&c->mutex);
     return rc;
 }
+
+uint64_t ls_store_last_event(ls_store *store) {
+    ls_calls *c = &store->calls;
+    (void)pthread_mutex_lock(&c->mutex);
+    uint64_t last = c->n_events;
+    (void)pthread_mutex_unlock(&c->mutex);
+    return last;
+}

@@ -367,3 +367,10 @@ ls_code ls_store_events(ls_store *s, uint64_t after, ls_event *events, size_t ma
     pthread_mutex_unlock(&s->mutex);
     return rc;
 }
+
+uint64_t ls_store_last_event(ls_store *s) {
+    pthread_mutex_lock(&s->mutex);
+    uint64_t last = s->n_events;
+    pthread_mutex_unlock(&s->mutex);
+    return last;
+}

@@ -181,7 +181,10 @@ static void test_state(void **state) {
 
     fill_state(fake_store_add(f->store, "/d\xff", LS_DB_ERROR, 17));
     start_server(f, 0);
-    expect_part(f, "GET", "/databases", NULL, 200, "{\"databases\":[{\"path\":\"/a\"");
+    expect_part(f, "GET", "/databases", NULL, 200,
+                "{\"last_event\":0,\"databases\":[{\"path\":\"/a\"");
+    fake_store_event(f->store, LS_EVENT_UPLOAD, "/a", 17);
+    expect_part(f, "GET", "/databases", NULL, 200, "{\"last_event\":1,\"databases\":");
     reply r = ask(f, "GET", "/database?path=/d%ff", NULL);
     static const char *const parts[] = {
         "{\"path\":\"/d\xef\xbf\xbd\",\"status\":\"error\",\"replica_type\":\"file\",",

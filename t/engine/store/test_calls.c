@@ -572,6 +572,7 @@ static void of_many_events_the_last_are_kept(void **state) {
     assert_int_equal(n, LS_EVENTS_KEPT);
     assert_int_equal(events[0].number, 6);
     assert_int_equal(events[n - 1].number, LS_EVENTS_KEPT + 5);
+    assert_int_equal(ls_store_last_event(f->store), LS_EVENTS_KEPT + 5);
     must(ls_store_events(f->store, LS_EVENTS_KEPT + 3, events, 1, 0, &n, &err), &err);
     assert_int_equal(n, 1);
     assert_int_equal(events[0].number, LS_EVENTS_KEPT + 4);
