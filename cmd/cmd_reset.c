@@ -1,7 +1,6 @@
 /* litestream reset: throws away local state, so that the next sync starts with a full snapshot. */
 #include "cmd/litestream.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,51 +42,37 @@ static ls_code check_database(const char *path, ls_err *err) {
     return ls_fail_errno(err, errno, "cannot access database: %s", path);
 }
 
-/* Prints the files of one level's folder; *n counts them. */
-static ls_code print_level(const char *ltx, int level, size_t *n, ls_err *err) {
-    char *dir = ls_asprintf("%s/%d", ltx, level);
-    struct dirent **names = NULL;
+static void print_file(void *arg, const char *path) {
+    bool *any = arg;
 
-    if (dir == NULL)
-        return ls_fail(err, LS_ENOMEM, "out of memory");
-    int count = scandir(dir, &names, NULL, alphasort);
-    if (count < 0 && errno != ENOENT) {
-        ls_code rc = ls_fail_errno(err, errno, "dry run failed: read %s", dir);
-        free(dir);
-        return rc;
-    }
-    for (int i = 0; i < count; i++) {
-        if (names[i]->d_name[0] != '.') {
-            if ((*n)++ == 0)
-                printf("Files that would be removed:\n");
-            printf("  %s/%s\n", dir, names[i]->d_name);
-        }
-        free(names[i]);
-    }
-    free(names);
-    free(dir);
-    return LS_OK;
+    if (!*any)
+        printf("Files that would be removed:\n");
+    *any = true;
+    printf("  %s\n", path);
 }
 
-static ls_code dry_run(const char *path, const char *ltx, ls_err *err) {
-    ls_code rc = LS_OK;
-    size_t n = 0;
+static ls_code dry_run(const char *path, const char *meta, ls_err *err) {
+    bool any = false;
+    uint64_t bytes;
+    size_t files;
 
-    printf("Dry run: local Litestream state would be reset for: %s\nWould remove: %s\n", path, ltx);
-    for (int level = 0; level <= 9 && rc == LS_OK; level++)
-        rc = print_level(ltx, level, &n, err);
-    if (rc == LS_OK)
-        printf("%s\n", n == 0 ? "No local LTX files would be removed." : "No files were removed.");
-    return rc;
-}
-
-static ls_code remove_state(const char *path, const char *ltx, ls_err *err) {
-    printf("Resetting local Litestream state for: %s\nRemoving: %s\n", path, ltx);
-    ls_code rc = ls_remove_tree(ltx, err);
+    printf("Dry run: local Litestream state would be reset for: %s\nWould remove: %s/ltx\n", path,
+           meta);
+    ls_code rc = ls_db_reset_preview(meta, print_file, &any, &files, &bytes, err);
     if (rc != LS_OK)
-        return ls_wrap(err, "reset failed: remove ltx directory");
-    printf("Reset complete. Next replication sync will create a fresh snapshot.\n");
+        return ls_wrap(err, "dry run failed");
+    printf("%s\n", any ? "No files were removed." : "No local LTX files would be removed.");
     return LS_OK;
+}
+
+static ls_code remove_state(const char *path, const char *meta, ls_err *err) {
+    size_t files;
+
+    printf("Resetting local Litestream state for: %s\nRemoving: %s/ltx\n", path, meta);
+    ls_code rc = ls_db_reset(meta, &files, err);
+    if (rc == LS_OK)
+        printf("Reset complete. Next replication sync will create a fresh snapshot.\n");
+    return rc;
 }
 
 static ls_code reset(const reset_args *args, const char *path, const char *meta, ls_err *err) {
@@ -97,12 +82,7 @@ static ls_code reset(const reset_args *args, const char *path, const char *meta,
         printf("No local state to reset for %s\nMeta directory does not exist: %s\n", path, meta);
         return LS_OK;
     }
-    char *ltx = ls_path_join(meta, "ltx");
-    if (ltx == NULL)
-        return ls_fail(err, LS_ENOMEM, "out of memory");
-    ls_code rc = args->dry_run ? dry_run(path, ltx, err) : remove_state(path, ltx, err);
-    free(ltx);
-    return rc;
+    return args->dry_run ? dry_run(path, meta, err) : remove_state(path, meta, err);
 }
 
 static ls_code run(const ls_invocation *in, ls_err *err) {

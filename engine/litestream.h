@@ -25,6 +25,7 @@
 #include "engine/control/heartbeat.h"
 #include "engine/control/server.h"
 #include "engine/db/db.h"
+#include "engine/db/reset.h"
 #include "engine/db/snapshot.h"
 #include "engine/ltx/crc64.h"
 #include "engine/ltx/dbfile.h"

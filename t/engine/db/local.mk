@@ -24,3 +24,10 @@ t_engine_db_test_snapshot_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS) -lpthread
 t_engine_db_test_snapshot_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=malloc -Wl,--wrap=calloc \
 	-Wl,--wrap=realloc
 t_engine_db_test_snapshot_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+
+UNIT_TESTS += t/engine/db/test_reset
+check_PROGRAMS += t/engine/db/test_reset
+t_engine_db_test_reset_SOURCES = t/engine/db/test_reset.c
+t_engine_db_test_reset_LDADD = $(LS_TEST_LIBS)
+t_engine_db_test_reset_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_db_test_reset_CPPFLAGS = $(LS_TEST_CPPFLAGS)
