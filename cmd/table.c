@@ -92,6 +92,33 @@ void ls_table_json(const ls_table *t, ls_json *j, const char *key, const char *c
     ls_json_array_end(j);
 }
 
+static void write_field(const char *cell, FILE *out) {
+    if (cell[strcspn(cell, ",\"\r\n")] == '\0') {
+        fputs(cell, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *cell != '\0'; cell++) {
+        if (*cell == '"')
+            fputc('"', out);
+        fputc(*cell, out);
+    }
+    fputc('"', out);
+}
+
+void ls_table_csv(const ls_table *t, FILE *out) {
+    const char *end = t->cells.data + t->cells.len;
+    const char *cell = t->cells.data;
+
+    while (cell < end) {
+        for (int i = 0; i < t->cols; i++) {
+            write_field(cell, out);
+            fputs(i + 1 < t->cols ? "," : "\r\n", out);
+            cell += strlen(cell) + 1;
+        }
+    }
+}
+
 void ls_table_print(const ls_table *t, bool json, const char *const *keys, unsigned numbers) {
     ls_json j;
 

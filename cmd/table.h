@@ -36,6 +36,9 @@ void ls_table_write(const ls_table *t, FILE *out);
 void ls_table_json(const ls_table *t, ls_json *j, const char *key, const char *const *keys,
                    unsigned numbers);
 
+/* As RFC 4180 has it, the header with it; control characters as they are, inside quotes. */
+void ls_table_csv(const ls_table *t, FILE *out);
+
 /* To standard output, in one form or the other. */
 void ls_table_print(const ls_table *t, bool json, const char *const *keys, unsigned numbers);
 

@@ -61,6 +61,25 @@ static void test_table_empty(void **state) {
     ls_table_done(&t);
 }
 
+static void test_table_csv(void **state) {
+    ls_err err = LS_ERR_INIT;
+    ls_table t;
+    capture c;
+
+    (void)state;
+    ls_table_init(&t, 2);
+    begin(&c);
+    ls_table_csv(&t, c.f);
+    expect(&c, "");
+    assert_int_equal(LS_TABLE_ROW(&t, &err, "path", "text"), LS_OK);
+    assert_int_equal(LS_TABLE_ROW(&t, &err, "a b", ""), LS_OK);
+    assert_int_equal(LS_TABLE_ROW(&t, &err, "a,b", "say \"no\"\nor"), LS_OK);
+    begin(&c);
+    ls_table_csv(&t, c.f);
+    expect(&c, "path,text\r\na b,\r\n\"a,b\",\"say \"\"no\"\"\nor\"\r\n");
+    ls_table_done(&t);
+}
+
 static void test_table_json(void **state) {
     static const char *const keys[] = {"path", "size"};
     ls_err err = LS_ERR_INIT;
@@ -150,8 +169,9 @@ static void test_json_lines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),      cmocka_unit_test(test_table_empty),
-        cmocka_unit_test(test_table_json), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_utf8),  cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_table_csv),  cmocka_unit_test(test_table_json),
+        cmocka_unit_test(test_json),       cmocka_unit_test(test_json_utf8),
+        cmocka_unit_test(test_json_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
