@@ -211,6 +211,14 @@ ls_code source_open(source *s, const char *name, ls_err *err) {
     return ls_storage_open_file(name, NULL, &s->storage, err);
 }
 
+ls_code source_open_replica(source *s, const ls_db_config *db, ls_err *err) {
+    *s = (source){.ops = &replica_ops, .name = strdup(db->path)};
+    if (s->name == NULL) {
+        return ls_fail(err, LS_ENOMEM, "open the replica of %s", db->path);
+    }
+    return ls_config_storage(db, &s->storage, err);
+}
+
 void source_done(source *s) {
     if (s->ops != NULL) {
         s->ops->done(s);
@@ -231,5 +239,20 @@ ls_code source_list(source *s, const ls_cancel *cancel, snapshot **out, ls_err *
     }
     snapshot_finish(snap, s->ops->replica);
     *out = snap;
+    return LS_OK;
+}
+
+ls_code source_databases(source *s, fleet **out, ls_err *err) {
+    fleet *f = fleet_new();
+    if (f == NULL) {
+        return ls_fail(err, LS_ENOMEM, "list databases");
+    }
+    ls_code rc = s->ops->databases(s, f, err);
+    f->taken_ns = ls_mono_ns(&ls_clock_system);
+    if (rc != LS_OK) {
+        fleet_unref(f);
+        return rc;
+    }
+    *out = f;
     return LS_OK;
 }

@@ -1,22 +1,36 @@
 /*
  * Where the inspector looks: one interface, a small table of operations for each kind of place. A
- * replica (a URL or folder) and LTX files (one, or a folder of them) are there; what a running
- * daemon knows is to be a third.
+ * replica (a URL or folder) and LTX files (one, or a folder of them) have files; a running daemon
+ * and a configuration have databases, each with a replica that is a source of its own.
  *
  * A source is opened anew by each job that reads, so that one that hangs holds nothing of another.
  */
 #ifndef LS_TUI_SOURCE_H
 #define LS_TUI_SOURCE_H
 
+#include "tui/fleet.h"
 #include "tui/snapshot.h"
 
 #define SOURCE_MAX_PAGES (1u << 24)
 
 typedef struct source source;
 
+/* Who is told what happens. event takes over nothing; NULL: the numbers begin anew. False: enough.
+ */
+typedef struct source_follower {
+    bool (*event)(void *arg, happening *h);
+    void *arg;
+    uint64_t last; /* number of the newest that was told; the source's to keep */
+} source_follower;
+
 typedef struct source_ops {
     const char *kind;
     bool replica; /* can be restored from: it has levels, restore points, a plan */
+    /* Of places with databases; NULL in the others, as list and open are here. */
+    ls_code (*databases)(source *s, fleet *f, ls_err *err);
+    /* Tells what happens, from behind the last on, until that is enough, cancel is set or the place
+     * is gone. NULL: it tells nothing. */
+    ls_code (*follow)(source *s, const ls_cancel *cancel, source_follower *to, ls_err *err);
     /* Lists into an empty snapshot; asks cancel between entries. */
     ls_code (*list)(source *s, const ls_cancel *cancel, snapshot *snap, ls_err *err);
     /* len bytes of a file of a snapshot from off; len 0: to the end. */
@@ -27,13 +41,25 @@ typedef struct source_ops {
 
 struct source {
     const source_ops *ops;
-    char *name;          /* as given; owned */
-    ls_storage *storage; /* of a replica */
+    char *name;              /* as given; owned */
+    ls_storage *storage;     /* of a replica */
+    ls_client *client;       /* of a daemon */
+    int64_t began_ms;        /* the daemon that was followed last; 0: none yet */
+    const ls_config *config; /* of a configuration; not owned */
 };
 
 /* Finds out what kind of place it is; what cannot be there at all is an error. */
 LS_MUST ls_code source_open(source *s, const char *name, ls_err *err);
+/* A replica as a configuration opens it, with its keys. */
+LS_MUST ls_code source_open_replica(source *s, const ls_db_config *db, ls_err *err);
+/* A daemon by its control socket: nothing is sent yet. */
+LS_MUST ls_code source_open_daemon(source *s, const char *socket, ls_err *err);
+/* The databases of a configuration, which must outlive the source, and their local files. */
+LS_MUST ls_code source_open_config(source *s, const ls_config *config, ls_err *err);
 void source_done(source *s);
+
+/* All databases as one fleet. Blocks for as long as the place may take to answer. */
+LS_MUST ls_code source_databases(source *s, fleet **out, ls_err *err);
 
 /* The listing as a snapshot, with restore points where the source has such. */
 LS_MUST ls_code source_list(source *s, const ls_cancel *cancel, snapshot **snap, ls_err *err);

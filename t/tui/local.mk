@@ -13,6 +13,12 @@ t_tui_test_job_SOURCES = t/tui/test_job.c tui/job.c tui/axis.c tui/words.c
 t_tui_test_job_LDADD = $(LS_TEST_LIBS)
 t_tui_test_job_LDFLAGS = $(AM_LDFLAGS) -static
 t_tui_test_job_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+UNIT_TESTS += t/tui/test_fleet
+check_PROGRAMS += t/tui/test_fleet
+t_tui_test_fleet_SOURCES = t/tui/test_fleet.c tui/fleet.c tui/fleet_read.c
+t_tui_test_fleet_LDADD = $(LS_TEST_LIBS) $(JANSSON_LIBS)
+t_tui_test_fleet_LDFLAGS = $(AM_LDFLAGS) -static
+t_tui_test_fleet_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 
 # The page decoder against SQLite.
 check_PROGRAMS += t/tui/btree_walk
