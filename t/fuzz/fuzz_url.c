@@ -19,9 +19,10 @@ static void check_clean(const char *path) {
     }
 }
 
-/* Long enough, and nowhere else in the text, so that it cannot be there by chance. */
+/* Long enough, not what is shown in its place, and nowhere else in the text: it cannot be there by
+ * chance. */
 static bool is_telling(const char *secret, const char *text) {
-    if (secret == NULL || strlen(secret) < 4)
+    if (secret == NULL || strlen(secret) < 4 || strstr("xxxxx", secret) != NULL)
         return false;
     const char *at = strstr(text, secret);
     return at == NULL || strstr(at + 1, secret) == NULL;
