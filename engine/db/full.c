@@ -21,25 +21,24 @@ void ls_db_full_because(ls_db *db, const char *fmt, ...) {
     va_end(args);
 }
 
-/* Where the valid, committed part of the log ends, from pos on; pages of the last commit. */
-static ls_code find_end(ls_db *db, const ls_wal_header *hdr, const ls_wal_pos *pos, ls_wal_pos *end,
-                        ls_err *err) {
-    *end = *pos;
-    ls_wal_reader *r = NULL;
-    ls_code code = ls_wal_reader_new(db->wal_fd, hdr, pos, &r, err);
-    bool eof = false;
-    while (code == LS_OK && !eof) {
-        ls_wal_frame f;
-        code = ls_wal_reader_next(r, &f, &eof, err);
-        if (code == LS_OK && !eof && f.commit != 0) {
-            *end = ls_wal_reader_pos(r);
-        }
-        if (code == LS_OK && ls_canceled(db->opts.cancel)) {
-            code = ls_fail(err, LS_ECANCELED, "snapshot stopped");
-        }
+/* Ahead of the barrier, so that writers wait for the tail only: *ahead is the end of what SQLite
+ * counts now if the checksums lead there, else the log's start. */
+static ls_code read_ahead(ls_db *db, const ls_wal_header *hdr, ls_wal_pos *ahead, ls_err *err) {
+    ls_wal_index index;
+    ls_wal_pos start = ls_wal_pos_start(hdr), reached;
+    *ahead = start;
+    ls_code code = ls_db_log_index(db, &index, err);
+    if (code != LS_OK || !index.valid || index.frames == 0 || index.salt1 != hdr->salt1 ||
+        index.salt2 != hdr->salt2) {
+        return code;
     }
-    ls_wal_reader_free(r);
-    return code;
+    bool leads = false;
+    code = ls_wal_follow(db->wal_fd, hdr, &start, ls_db_index_end(&index).offset, &reached, &leads,
+                         err);
+    *ahead = leads ? reached : start;
+    return code == LS_OK && ls_canceled(db->opts.cancel)
+               ? ls_fail(err, LS_ECANCELED, "snapshot stopped")
+               : code;
 }
 
 static bool same_log(const ls_wal_header *a, const ls_wal_header *b) {
@@ -136,19 +135,18 @@ static ls_code take_moment(ls_db *db, moment *m, ls_err *err) {
     ls_code code = ls_db_ensure_wal(db, err);
     ls_wal_header before = {0};
     ls_wal_state state = LS_WAL_EMPTY;
-    ls_wal_pos before_end = {0};
+    ls_wal_pos ahead = {0};
     if (code == LS_OK) {
         code = ls_db_wal_header(db, &before, &state, err);
     }
     if (code == LS_OK && state == LS_WAL_VALID) {
-        ls_wal_pos top = ls_wal_pos_start(&before);
-        code = find_end(db, &before, &top, &before_end, err);
+        code = read_ahead(db, &before, &ahead, err);
     }
     if (code == LS_OK) {
         code = ls_db_barrier_begin(db, err);
     }
     if (code == LS_OK) {
-        code = begin_moment(db, &before, &before_end, m, err);
+        code = begin_moment(db, &before, &ahead, m, err);
     }
     if (code == LS_OK) {
         code = size_moment(db, m, err);
