@@ -47,6 +47,28 @@ static inline void add_rows(sqlite3 *h, int n) {
     }
 }
 
+/* The database as the connection sees it; sqlite3_free. */
+static inline uint8_t *db_image(sqlite3 *h, size_t *size) {
+    sqlite3_int64 len = 0;
+    sql(h, "BEGIN; SELECT count(*) FROM sqlite_schema");
+    uint8_t *data = sqlite3_serialize(h, "main", &len, 0);
+    assert_non_null(data);
+    sql(h, "COMMIT");
+    *size = (size_t)len;
+    return data;
+}
+
+/* SQLite finds nothing wrong with the database. */
+static inline void assert_whole(const char *path) {
+    sqlite3 *h = app_open(path);
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(h, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(stmt, 0), "ok");
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    assert_int_equal(sqlite3_close(h), SQLITE_OK);
+}
+
 /* How often a text stands in a file, a log of at most 16 MiB. */
 static inline int count_in(const char *path, const char *text) {
     ls_err err = LS_ERR_INIT;
@@ -161,11 +183,9 @@ static inline image image_of(ls_storage *s) {
  * UINT32_MAX if it has another size. */
 static inline uint32_t image_differs(const image *im, const char *path) {
     sqlite3 *h = app_open(path);
-    sql(h, "BEGIN; SELECT count(*) FROM sqlite_schema");
-    sqlite3_int64 size = 0;
-    unsigned char *data = sqlite3_serialize(h, "main", &size, 0);
-    assert_non_null(data);
-    uint32_t pgno = im->size == (size_t)size ? 0 : UINT32_MAX;
+    size_t size = 0;
+    uint8_t *data = db_image(h, &size);
+    uint32_t pgno = im->size == size ? 0 : UINT32_MAX;
     for (size_t off = 0; pgno == 0 && off < im->size; off += im->page_size) {
         if (memcmp(im->data + off, data + off, im->page_size) != 0) {
             pgno = (uint32_t)(off / im->page_size) + 1;

@@ -182,10 +182,8 @@ static char at_hand[160];
 
 void assert_is_db(const world *w, const char *file) {
     ls_err err = LS_ERR_INIT;
-    sqlite3_int64 size = 0;
-    sql(w->app, "BEGIN; SELECT count(*) FROM sqlite_schema");
-    unsigned char *data = sqlite3_serialize(w->app, "main", &size, 0);
-    sql(w->app, "COMMIT");
+    size_t size;
+    uint8_t *data = db_image(w->app, &size);
     char *got;
     size_t len;
     must(ls_read_file(file, (size_t)1 << 28, &got, &len, &err), &err);

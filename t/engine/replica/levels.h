@@ -69,6 +69,16 @@ static inline void chain_steps(chain *c, int n) {
     }
 }
 
+/* The folder <meta>/ltx with level 0 in it; the caller frees it. */
+static inline char *make_local_root(void **state) {
+    char *root = tempdir_path(state, "meta/ltx");
+    char *dir = ls_path_join(root, "0");
+    ls_err err = LS_ERR_INIT;
+    must(ls_mkdirs(dir, &LS_PERM_PRIVATE, &err), &err);
+    free(dir);
+    return root;
+}
+
 /* Removes a file from the store. */
 static inline void lose(ls_storage *s, int level, ls_txid min, ls_txid max) {
     const ls_ltx_info f = {.level = level, .min_txid = min, .max_txid = max};

@@ -285,10 +285,9 @@ static void page_sizes_are_not_mixed(void **state) {
 
 /* Copies the level-0 files 1..n beside the database. */
 static char *make_local(void **state, const chain *c, ls_txid n) {
-    char *root = tempdir_path(state, "meta/ltx");
-    ls_err err = LS_ERR_INIT;
+    char *root = make_local_root(state);
     char *dir = ls_path_join(root, "0");
-    must(ls_mkdirs(dir, &LS_PERM_PRIVATE, &err), &err);
+    ls_err err = LS_ERR_INIT;
     for (ls_txid t = 1; t <= n; t++) {
         char name[LS_LTX_NAME_SIZE];
         char *from = chain_path(c, &(ls_ltx_info){.min_txid = t, .max_txid = t});

@@ -271,15 +271,6 @@ static void level_0_in_a_hole_of_level_1(void **state) {
 
 /* ---- local files ---- */
 
-static char *make_local(void **state) {
-    char *root = tempdir_path(state, "meta/ltx");
-    char *dir = ls_path_join(root, "0");
-    ls_err err = LS_ERR_INIT;
-    must(ls_mkdirs(dir, &LS_PERM_PRIVATE, &err), &err);
-    free(dir);
-    return root;
-}
-
 static void add_local(const char *root, ls_txid from, ls_txid to) {
     for (ls_txid t = from; t <= to; t++) {
         char name[LS_LTX_NAME_SIZE];
@@ -304,7 +295,7 @@ static void local_files_go_too(void **state) {
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
-    char *root = make_local(state);
+    char *root = make_local_root(state);
     compacted_steps(&c, 2);
     compacted_steps(&c, 4);
     add_local(root, 1, 6);
@@ -324,7 +315,7 @@ static void what_is_not_uploaded_stays(void **state) {
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
-    char *root = make_local(state);
+    char *root = make_local_root(state);
     chain_steps(&c, 4);
     (void)compact_to(c.s, 1);
     add_local(root, 1, 7);
@@ -340,7 +331,7 @@ static void local_orphans_go(void **state) {
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
-    char *root = make_local(state);
+    char *root = make_local_root(state);
     compacted_steps(&c, 4);
     compacted_steps(&c, 2);
     add_local(root, 1, 6);
@@ -360,7 +351,7 @@ static void local_files_that_nothing_covers_stay(void **state) {
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
-    char *root = make_local(state);
+    char *root = make_local_root(state);
     chain_steps(&c, 6);
     add_local(root, 1, 6);
     for (ls_txid t = 1; t <= 3; t++) {
@@ -382,7 +373,7 @@ static void local_files_go_where_the_store_keeps_all(void **state) {
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
     chain_init(&c, *state, "replica", 4096);
-    char *root = make_local(state);
+    char *root = make_local_root(state);
     compacted_steps(&c, 4);
     compacted_steps(&c, 2);
     add_local(root, 3, 6);

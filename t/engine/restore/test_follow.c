@@ -47,11 +47,8 @@ static char *in_dir(const world *w, const char *name) {
 /* ---- the source and its replica ---- */
 
 static uint8_t *source_image(const world *w, uint32_t *page_size, uint32_t *pages) {
-    sqlite3_int64 size = 0;
-    sql(w->h, "BEGIN; SELECT count(*) FROM sqlite_schema");
-    uint8_t *data = sqlite3_serialize(w->h, "main", &size, 0);
-    sql(w->h, "COMMIT");
-    assert_non_null(data);
+    size_t size;
+    uint8_t *data = db_image(w->h, &size);
     *page_size = (uint32_t)data[16] << 8 | data[17];
     *page_size = *page_size == 1 ? 65536 : *page_size;
     *pages = (uint32_t)(size / *page_size);
@@ -222,16 +219,6 @@ static int64_t number(sqlite3 *h, const char *text) {
     int64_t n = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
     return n;
-}
-
-static void assert_whole(const char *path) {
-    sqlite3 *h = app_open(path);
-    sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_prepare_v2(h, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    assert_string_equal((const char *)sqlite3_column_text(stmt, 0), "ok");
-    sqlite3_finalize(stmt);
-    sqlite3_close(h);
 }
 
 /* ---- going on ---- */
