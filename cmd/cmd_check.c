@@ -93,28 +93,26 @@ static ls_code check_config(const check_args *args, ls_config *config, printer *
     return rc;
 }
 
-static ls_code find_only(const ls_invocation *in, const ls_config *config,
-                         const ls_db_config **only, ls_err *err) {
+static ls_code find_only(const ls_invocation *in, ls_config *config, const ls_db_config **only,
+                         ls_err *err) {
     char *path = NULL;
 
     *only = NULL;
     if (in->n_pos == 0)
-        return LS_OK;
+        return ls_store_find_dirs(config, err);
     ls_code rc = ls_path_expand(in->pos[0], &path, err);
-    if (rc == LS_OK) {
-        *only = ls_config_find(config, path);
-        if (*only == NULL) {
-            (void)ls_fail(err, LS_ENOTFOUND, "database not found in config: %s", path);
-            rc = ls_hint(err, "list the databases with: litestream databases");
-        }
+    if (rc == LS_OK)
+        rc = ls_config_lookup(config, path, only, err);
+    if (rc == LS_OK && *only == NULL) {
+        (void)ls_fail(err, LS_ENOTFOUND, "database not found in config: %s", path);
+        rc = ls_hint(err, "list the databases with: litestream databases");
     }
     free(path);
     return rc;
 }
 
 /* A failed check was printed; nothing more is said of it. */
-static ls_code check_all(const ls_invocation *in, const ls_config *config, printer *p,
-                         ls_err *err) {
+static ls_code check_all(const ls_invocation *in, ls_config *config, printer *p, ls_err *err) {
     const check_args *args = in->args;
     ls_check_opts opts = {.config = config, .no_write = args->no_write, .found = found, .arg = p};
 
@@ -174,7 +172,8 @@ const ls_command ls_cmd_check = {
         "For write, a probe of less than a kilobyte is written, read back, listed and removed. It "
         "lies in a folder litestream-check below the replica's path, which replicas, restores "
         "and retention do not look into, so that it can harm none of them, even if a kill leaves "
-        "it there. Nothing else is changed: no database is opened by SQLite, no folder for local "
+        "it there; on SFTP and WebDAV servers its empty folders stay. Nothing else is changed: no "
+        "database is opened by SQLite, no folder for local "
         "state is made. It may be run while a daemon replicates.",
     .options = options,
     .examples =

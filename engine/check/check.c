@@ -31,6 +31,14 @@ const char *ls_check_status_name(ls_check_status status) {
     return names[status];
 }
 
+/* ---- Which databases ---- */
+
+size_t ls_check_dbs(const ls_config *config) { return config->n_dbs + config->n_found; }
+
+const ls_db_config *ls_check_db(const ls_config *config, size_t i) {
+    return i < config->n_dbs ? &config->dbs[i] : config->found[i - config->n_dbs];
+}
+
 /* ---- What is found ---- */
 
 void ls_check_say(ls_check_finding *f, ls_check_status status, const char *fmt, ...) {
@@ -65,15 +73,6 @@ static size_t run_check(ls_check *c, const check *what, const char *db) {
     return f.status == LS_CHECK_FAIL;
 }
 
-/* A folder of databases has no state of its own that could be looked at. */
-static size_t run_folder(ls_check *c, const ls_db_config *db) {
-    ls_check_finding f = {.check = "database", .db = db->dir};
-
-    ls_check_say(&f, LS_CHECK_SKIP, "a folder of databases is not looked into");
-    c->opts->found(c->opts->arg, &f);
-    return 0;
-}
-
 static size_t run_db(ls_check *c, const ls_db_config *db) {
     size_t failed = 0;
 
@@ -98,10 +97,10 @@ size_t ls_check_run(const ls_check_opts *opts) {
         if (!checks[i].each)
             failed += run_check(&c, &checks[i], NULL);
     }
-    for (size_t i = 0; i < opts->config->n_dbs; i++) {
-        const ls_db_config *db = &opts->config->dbs[i];
-        if (opts->only == NULL || opts->only == db)
-            failed += db->path == NULL ? run_folder(&c, db) : run_db(&c, db);
+    for (size_t i = 0; i < ls_check_dbs(opts->config); i++) {
+        const ls_db_config *db = ls_check_db(opts->config, i);
+        if (db->path != NULL && (opts->only == NULL || opts->only == db))
+            failed += run_db(&c, db);
     }
     json_decref(c.daemon);
     return failed;

@@ -28,7 +28,7 @@ const char *ls_check_status_name(ls_check_status status); /* "ok", "warn", "fail
 /* What one check found. */
 typedef struct ls_check_finding {
     const char *check; /* its name; static */
-    const char *db;    /* path of the database, or of a folder of databases; NULL: of all */
+    const char *db;    /* path of the database; NULL: of all */
     ls_check_status status;
     char text[LS_ERR_MSG_MAX];
     char hint[LS_ERR_HINT_MAX]; /* "": none */
@@ -36,14 +36,15 @@ typedef struct ls_check_finding {
 
 typedef struct ls_check_opts {
     const ls_config *config;
-    const ls_db_config *only;                                  /* of its databases; NULL: all */
-    bool no_write;                                             /* the probe is left out */
+    const ls_db_config *only; /* of its databases, or of those found; NULL: all */
+    bool no_write;            /* the probe is left out */
     void (*found)(void *arg, const ls_check_finding *finding); /* gets each as it is made */
     void *arg;
 } ls_check_opts;
 
 /* Does every check, those of all databases first, then for each database in the order of the
- * configuration. Returns how many failed. */
+ * configuration, then for those that were found in its folders (ls_config_found). Returns how many
+ * failed. */
 size_t ls_check_run(const ls_check_opts *opts);
 
 /* Name of the check number i in the order of their doing, NULL behind the last one. */

@@ -22,6 +22,11 @@ typedef struct ls_check {
     int64_t skew_ms;     /* so far ahead is the clock of a folder's file system; 0: or not known */
 } ls_check;
 
+/* The databases of a configuration, those that were found in its folders behind the others. One
+ * without a path is such a folder. */
+size_t ls_check_dbs(const ls_config *config);
+const ls_db_config *ls_check_db(const ls_config *config, size_t i);
+
 /* Sets what was found; each is given the check's own finding. */
 void ls_check_say(ls_check_finding *f, ls_check_status status, const char *fmt, ...)
     LS_PRINTF(3, 4);

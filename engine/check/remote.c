@@ -84,29 +84,18 @@ void ls_check_writer(ls_check *c, ls_check_finding *f) {
 
 /* ---- Writing to it ---- */
 
-/* The replica's path or URL, in a folder of its own below. malloc'd. */
-static char *below(const char *where, bool url) {
-    int len = (int)(url ? strcspn(where, "?#") : strlen(where));
-
-    while (len > 0 && where[len - 1] == '/')
-        len--;
-    return ls_asprintf("%.*s/" LS_CHECK_FOLDER "%s", len, where,
-                       url ? where + strcspn(where, "?#") : "");
-}
-
+/* The replica as if the database were one of a folder, and the probe another one there. */
 static ls_code open_probe(const ls_db_config *db, ls_storage **s, ls_err *err) {
-    const ls_replica_config *r = &db->replica;
-    ls_db_config copy = *db;
-    char *where = r->url != NULL    ? below(r->url, true)
-                  : r->path != NULL ? below(r->path, false)
-                                    : strdup(LS_CHECK_FOLDER);
+    ls_db_config folder = *db, *probe = NULL, copy = *db;
 
     *s = NULL;
-    if (where == NULL)
-        return no_memory(err);
-    *(r->url != NULL ? &copy.replica.url : &copy.replica.path) = where;
-    ls_code rc = ls_config_storage(&copy, s, err);
-    free(where);
+    folder.dir = folder.path;
+    ls_code rc = ls_config_derive(&folder, LS_CHECK_FOLDER, &probe, err);
+    if (rc != LS_OK)
+        return rc;
+    copy.replica = probe->replica;
+    rc = ls_config_storage(&copy, s, err);
+    ls_config_derived_free(probe);
     return rc;
 }
 

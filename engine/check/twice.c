@@ -43,8 +43,8 @@ static bool doubles(const ls_config *config, key_fn key_of, const char *what, na
     bool found = false;
     size_t n = 0;
 
-    for (size_t i = 0; i < config->n_dbs; i++) {
-        const ls_db_config *db = &config->dbs[i];
+    for (size_t i = 0; i < ls_check_dbs(config); i++) {
+        const ls_db_config *db = ls_check_db(config, i);
         list[n] = (named){.key = db->path == NULL ? NULL : key_of(db), .path = db->path};
         n += list[n].key != NULL;
     }
@@ -62,7 +62,7 @@ static bool doubles(const ls_config *config, key_fn key_of, const char *what, na
 
 void ls_check_twice(ls_check *c, ls_check_finding *f) {
     const ls_config *config = c->opts->config;
-    named *list = calloc(config->n_dbs + 1, sizeof *list);
+    named *list = calloc(ls_check_dbs(config) + 1, sizeof *list);
 
     if (list == NULL) {
         ls_check_say(f, LS_CHECK_FAIL, "out of memory");

@@ -165,6 +165,20 @@ for name in ("writer", "write", "clock"):
 finds("write", "ok", "a probe was written", "", one(a, ra).replace("path: %s}" % ra, "url: 'file://%s/?x=1'}" % ra))
 tap.ok(not os.path.exists(ra + "/litestream-check"), "... and removed")
 
+os.makedirs(d + "/dbs/sub")
+whole = tap.read(d + "/restored.db")
+tap.write(d + "/dbs/sub/x.db", whole)
+folder = "dbs: [{dir: %s/dbs, pattern: '*.db', recursive: true, replica: {path: %s/rd}}]" % (d, d)
+finds("database", "ok", "WAL mode", "", folder, d + "/dbs/sub/x.db")
+finds("replica", "ok", "file://%s/rd/sub/x.db is empty" % d, "", folder, d + "/dbs/sub/x.db")
+finds("write", "ok", "a probe was written", "", folder, d + "/dbs/sub/x.db")
+tap.ok(not os.path.exists(d + "/rd"), "... and nothing left of it")
+tap.write(d + "/dbs/y.db", whole)
+tap.write(d + "/dbs/z.db", b"no database")
+r, found = check(folder)
+names = [f["database"] for f in as_json(r)["checks"] if f["check"] == "write" and f["status"] == "ok"]
+tap.ok(r.rc == 0 and sorted(names) == [d + "/dbs/sub/x.db", d + "/dbs/y.db"], "all databases of a folder", r)
+
 # ---- another writer, and another clock ----
 
 os.rename(d + "/.a.db-litestream", d + "/away")
