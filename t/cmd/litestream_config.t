@@ -112,8 +112,7 @@ for replica_text, msg in [
     ("replica: {type: bogus}", "unknown replica type in config: \"bogus\""),
     ("replica: {type: sftpp, path: /x}", "unknown replica type in config: \"sftpp\""),
     ("replica: {url: 'bogus://x'}", "unknown replica type in config: \"bogus\""),
-    ("replica: {url: 's3://b/x', access-key-id: k}", "s3 replicas are not part of this build"),
-    ("replica: {type: gs, bucket: b, path: p}", "gs replicas are not part of this build"),
+    ("replica: {type: s3, path: p}", "bucket required for s3 replica"),
     ("replica: {url: 'WebDAVs://h/p'}", "webdav replicas are not part of this build"),
 ]:
     error(databases("dbs: [{path: /z, replica: {path: /r}}, {path: /a, %s}]" % replica_text),
