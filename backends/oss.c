@@ -583,7 +583,7 @@ static ls_code oss_from_url(const ls_url *url, ls_settings *settings, ls_err *er
 static const ls_setting_key oss_keys[] = {
     {.name = "path"},
     {.name = "bucket"},
-    {.name = "access-key-id"},
+    {.name = "access-key-id", .secret = true},
     {.name = "secret-access-key", .secret = true},
     {.name = "region", .query = "region"},
     {.name = "endpoint", .query = "endpoint"},
