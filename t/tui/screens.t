@@ -189,6 +189,8 @@ def normal(text, source):
         text = re.sub(r"checksum [0-9a-f]*", "checksum SUM", text)
     text = re.sub(r"(?m)^   \$ litestream(.*\n)((?:   \S.*\n)*)",
                   "   $ litestream ... URL\n", text)
+    if "$ litestream" in text:  # how many lines it took decides how many are empty
+        text = re.sub(r"\n{3,}", "\n\n", text)
     text = re.sub(r"\033\[([0-9;]*)m", r"⟨\1⟩", text)
     text = re.sub(r", next in \d+ \w+", ", next in TIME", text)
     text = re.sub(r"needs (\S+ \S+), free [0-9.]+ .?B", r"needs \1, free SIZE", text)

@@ -66,6 +66,7 @@ def check(path):
 
 copy("shop", lambda path: True)
 copy("gap", in_gap)
+copy("thin", lambda path: not path.startswith("ltx/0/") or path[6:22] > "%016x" % 0x130)
 check("doc/tui.md")
 check("README")
 tap.ok(os.path.exists(os.path.join(tap.SRC, "doc/tui.md")), "the tour is there")
