@@ -33,6 +33,8 @@ LS_TUI = \
 	tui/moment.h \
 	tui/page_data.c \
 	tui/page_data.h \
+	tui/page_diff.c \
+	tui/page_diff.h \
 	tui/page_screen.c \
 	tui/page_view.h \
 	tui/prompt.c \

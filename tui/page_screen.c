@@ -47,14 +47,32 @@ static void owner_words(const page_view *v, char *buf, size_t size) {
                    tree->index ? tree->table : "", keyed && !tree->index ? " WITHOUT ROWID" : "");
 }
 
+/* ", 3 cells new, 1 gone" */
+static void diff_words(const page_diff *d, char *buf, size_t size) {
+    const struct {
+        uint32_t n;
+        const char *word;
+    } parts[] = {{d->added, "new"}, {d->changed, "changed"}, {d->gone, "gone"}};
+    size_t len = 0;
+    buf[0] = '\0';
+    for (size_t i = 0; d->known && i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].n > 0) {
+            len += (size_t)snprintf(buf + len, size - len, "%s%" PRIu32 " %s",
+                                    len > 0 ? ", " : "; cells: ", parts[i].n, parts[i].word);
+        }
+    }
+}
+
 static void draw_before(const page_view *v, canvas *c) {
     const ls_ltx_info *f = &v->data.before_file;
     uint32_t changed = changed_bytes(v);
+    char cells[80];
+    diff_words(&v->diff, cells, sizeof(cells));
     canvas_putf(c, 2, 0, c->cols, v->show_before ? CHANGED : DIM,
-                " %s: in %s %" PRIx64 "-%" PRIx64 ", %" PRIu32 " byte%s differ%s (marked *)",
+                " %s: in %s %" PRIx64 "-%" PRIx64 ", %" PRIu32 " byte%s differ%s (*)%s",
                 v->show_before ? "SHOWN IS THE PAGE BEFORE" : "before", level_name(f->level),
-                f->min_txid, f->max_txid, changed, changed == 1 ? "" : "s",
-                changed == 1 ? "s" : "");
+                f->min_txid, f->max_txid, changed, changed == 1 ? "" : "s", changed == 1 ? "s" : "",
+                cells);
 }
 
 static void draw_head(const page_view *v, canvas *c) {

@@ -4,6 +4,7 @@
 #define LS_TUI_PAGE_VIEW_H
 
 #include "tui/page_data.h"
+#include "tui/page_diff.h"
 #include "tui/view.h"
 
 #define PAGE_ROW_BYTES 8
@@ -26,6 +27,7 @@ typedef struct page_view {
     page_data data;
     bool loaded, show_before, through_bytes;
     btree_page page, old;
+    page_diff diff; /* of the page against its version before, whichever is shown */
     page_part part;
     size_t byte_row; /* first row of bytes shown, where the list is that of the cells */
     job *job;

@@ -14,6 +14,7 @@ typedef struct files_view {
 
 enum { BY_LEVEL = 1, BY_FIRST, BY_LAST, BY_SIZE, BY_TIME, COLUMNS = BY_TIME };
 
+#define WIDE 136    /* columns from which on there are those of the count and the key */
 #define NAME_COL 54 /* columns beside the names of files that stand alone */
 
 static int name_width(int cols) { return cols > NAME_COL + 12 ? cols - NAME_COL : 12; }
@@ -24,8 +25,13 @@ static char *row_text(const snapshot *s, size_t number, int cols, char *buf, siz
     (void)ls_bytes_format(f->size, bytes, sizeof(bytes));
     (void)ls_time_format(f->created_ms, false, when, sizeof(when));
     if (s->paths == NULL) {
-        (void)snprintf(buf, size, "%-5s  %016" PRIx64 "  %016" PRIx64 "  %7s  %s",
-                       level_name(f->level), f->min_txid, f->max_txid, bytes, when);
+        int len = snprintf(buf, size, "%-5s  %016" PRIx64 "  %016" PRIx64 "  %7s  %s",
+                           level_name(f->level), f->min_txid, f->max_txid, bytes, when);
+        if (cols >= WIDE) {
+            char key[LS_STORAGE_KEY_SIZE];
+            (void)snprintf(buf + len, size - (size_t)len, "  %8" PRIu64 "  %s",
+                           f->max_txid - f->min_txid + 1, ls_storage_key(f, key));
+        }
         return buf;
     }
     int width = name_width(cols);
@@ -44,8 +50,7 @@ static void draw_row(view *v, canvas *c, int row, size_t number, meaning how) {
 static bool match(void *arg, size_t row, const char *text) {
     const files_view *f = arg;
     char buf[CANVAS_MAX_COLS + 80];
-    return strcasestr(row_text(f->base.app->snap, row, CANVAS_MAX_COLS, buf, sizeof(buf)), text) !=
-           NULL;
+    return strcasestr(row_text(f->base.app->snap, row, MIN_COLS, buf, sizeof(buf)), text) != NULL;
 }
 
 static uint64_t key_of(void *arg, size_t row, int column) {
@@ -83,6 +88,9 @@ static void draw_head(const view *v, canvas *c) {
         heads[2].name = "LAST";
         heads[3].col = after + 22;
         heads[4].col = after + 28;
+    }
+    if (v->app->snap->paths == NULL && c->cols >= WIDE) {
+        canvas_put(c, 1, 80, 16, DIM, "TXIDS  KEY");
     }
     for (int i = 0; i < COLUMNS; i++) {
         const char *mark = v->list.order != i + 1 ? "" : v->list.reverse ? "▼" : "▲";

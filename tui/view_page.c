@@ -71,6 +71,9 @@ static void decode(page_view *v) {
     bool swap = v->show_before && d->has_before;
     btree_page_read(swap ? d->before : d->now, pgno, &d->db, &v->page);
     btree_page_read(swap ? d->now : d->before, pgno, &d->db, &v->old);
+    v->diff = !d->has_before ? (page_diff){0}
+              : swap         ? page_diff_of(&v->old, &v->page)
+                             : page_diff_of(&v->page, &v->old);
     set_list(v);
 }
 

@@ -55,7 +55,7 @@ text = screen(keys)
 tap.ok(re.search(r"leaf table +orders", text), "d shows the pages", text)
 keys += ["enter"]
 text = screen(keys)
-tap.ok("(NULL,'customer 1',0,'void')" in text and "was 1 (NULL,'customer 1',10.5,'paid')" in text,
+tap.ok("cells: 8 changed" in text and "(NULL,'customer 1',0,'void')" in text and "was 1 (NULL,'customer 1',10.5,'paid')" in text,
        "the page shows what the rows are and were", text)
 keys += ["q", "q", "left"]
 text = screen(keys)
