@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define HEAD_ROWS 3
-#define HEX_COLS 43
+#define WIDE 130 /* columns from which on a row has twice as many bytes */
 
 static bool differs(const page_view *v, uint32_t from, uint32_t len) {
     return v->data.has_before && memcmp(v->page.data + from, v->old.data + from, len) != 0;
@@ -101,22 +101,26 @@ static void draw_head(const page_view *v, canvas *c) {
     }
 }
 
+/* Where the text of the bytes begins, and what SQLite sees in them. */
+static int text_col(const page_view *v) { return 9 + 3 * (int)v->row_bytes; }
+static int right_col(const page_view *v) { return text_col(v) + (int)v->row_bytes + 2; }
+
 /* "0008  0f a2*0f 51 ...  ...Q...." with a mark behind what differs. */
 static void draw_bytes(const page_view *v, canvas *c, int row, size_t number, uint32_t lit_from,
                        uint32_t lit_to) {
-    uint32_t at = (uint32_t)number * PAGE_ROW_BYTES;
+    uint32_t at = (uint32_t)number * v->row_bytes;
     const uint8_t *d = v->page.data;
     canvas_putf(c, row, 1, 6, DIM, "%04" PRIx32, at);
-    for (uint32_t i = 0; i < PAGE_ROW_BYTES; i++) {
+    for (uint32_t i = 0; i < v->row_bytes; i++) {
         uint8_t b = d[at + i];
         int col = 7 + 3 * (int)i;
         bool changed = differs(v, at + i, 1), lit = at + i >= lit_from && at + i < lit_to;
         meaning how = changed ? CHANGED : lit ? BRIGHT : PLAIN;
         canvas_putf(c, row, col, 3, how, "%02x%s", b, changed ? "*" : "");
-        canvas_putf(c, row, 33 + (int)i, 1, how, "%c", b >= 32 && b < 127 ? b : '.');
+        canvas_putf(c, row, text_col(v) + (int)i, 1, how, "%c", b >= 32 && b < 127 ? b : '.');
     }
-    canvas_put(c, row, 31, 1, DIM, "│");
-    canvas_put(c, row, 41, 1, DIM, "│");
+    canvas_put(c, row, text_col(v) - 2, 1, DIM, "│");
+    canvas_put(c, row, right_col(v) - 2, 1, DIM, "│");
 }
 
 /* Did the cell's bytes, or those of the cell of its key, change? */
@@ -197,7 +201,7 @@ static void draw_was(const page_view *v, canvas *c, uint32_t i) {
 static void draw_cell(const page_view *v, canvas *c, int row, uint32_t i, meaning how) {
     btree_cell cell;
     char text[600];
-    int col = HEX_COLS;
+    int col = right_col(v);
     if (i == v->page.cells) {
         canvas_putf(c, row, col, c->cols - col, how, "%s     →%" PRIu32 " right child",
                     how == SELECTED ? "▸" : " ", v->page.right_child);
@@ -217,7 +221,7 @@ static void draw_cell(const page_view *v, canvas *c, int row, uint32_t i, meanin
 
 static void draw_entry(const page_view *v, canvas *c, int row, uint32_t i, meaning how) {
     const btree_page *p = &v->page;
-    int col = HEX_COLS;
+    int col = right_col(v);
     const char *mark = how == SELECTED ? "▸" : " ";
     if (p->kind == BTREE_FREE_TRUNK) {
         canvas_putf(c, row, col, c->cols - col, how, "%s%3" PRIu32 "  free page %" PRIu32, mark, i,
@@ -235,11 +239,11 @@ static void scroll_bytes(page_view *v, size_t height, uint32_t lit_from) {
         v->byte_row = v->base.list.top;
         return;
     }
-    size_t at = lit_from / PAGE_ROW_BYTES;
+    size_t at = lit_from / v->row_bytes;
     if (v->page.cells > 0 && (at < v->byte_row || at >= v->byte_row + height)) {
         v->byte_row = at;
     }
-    size_t rows = v->data.db.page_size / PAGE_ROW_BYTES;
+    size_t rows = v->data.db.page_size / v->row_bytes;
     size_t last = rows > height ? rows - height : 0;
     v->byte_row = v->byte_row < last ? v->byte_row : last;
 }
@@ -250,8 +254,8 @@ static void lit_bytes(const page_view *v, uint32_t *from, uint32_t *to) {
     btree_cell cell;
     *from = *to = 0;
     if (v->through_bytes) {
-        *from = i * PAGE_ROW_BYTES;
-        *to = *from + PAGE_ROW_BYTES;
+        *from = i * v->row_bytes;
+        *to = *from + v->row_bytes;
     } else if (btree_cell_read(&v->page, i, &cell)) {
         *from = cell.offset;
         *to = cell.offset + cell.size;
@@ -270,7 +274,7 @@ static void lit_bytes(const page_view *v, uint32_t *from, uint32_t *to) {
 /* A page without cells: what it holds a part of, and where that goes on. */
 static void draw_part(const page_view *v, canvas *c) {
     const page_part *part = &v->part;
-    int row = HEAD_ROWS + 1, col = HEX_COLS, width = c->cols - HEX_COLS;
+    int row = HEAD_ROWS + 1, col = right_col(v), width = c->cols - col;
     if (part->pgno != 0) {
         uint64_t end = part->from + v->data.db.usable - 4;
         end = end < part->payload ? end : part->payload;
@@ -297,18 +301,37 @@ static void draw_right(const page_view *v, canvas *c, int row, size_t at) {
     }
 }
 
+static void draw_names(const page_view *v, canvas *c) {
+    canvas_putf(c, HEAD_ROWS, 0, c->cols, DIM, " BYTES%s", v->through_bytes ? "▸" : " ");
+    canvas_put(c, HEAD_ROWS, text_col(v) - 2, 10, DIM, "│ TEXT");
+    canvas_putf(c, HEAD_ROWS, right_col(v) - 2, c->cols - right_col(v), DIM, "│%s",
+                btree_is_tree(&v->page) ? "CELL  KEY AND RECORD"
+                : v->page.cells > 0     ? "ENTRY"
+                                        : "");
+}
+
+/* Another width: the same bytes stay selected. */
+static void adapt(page_view *v, const canvas *c) {
+    uint32_t want = c->cols >= WIDE ? 2 * PAGE_ROW_BYTES : PAGE_ROW_BYTES, was = v->row_bytes;
+    if (want == was) {
+        return;
+    }
+    size_t selected = v->base.list.cursor;
+    v->row_bytes = want;
+    v->byte_row = v->byte_row * was / want;
+    page_set_list(v);
+    (void)list_select(&v->base.list, v->through_bytes ? selected * was / want : selected);
+}
+
 static void draw_body(page_view *v, canvas *c) {
     int height = c->rows - 2 - HEAD_ROWS - 1;
     uint32_t from, to;
+    adapt(v, c);
     list_resize(&v->base.list, (size_t)height);
     v->base.list_row = HEAD_ROWS + 1;
     lit_bytes(v, &from, &to);
     scroll_bytes(v, (size_t)height, from);
-    canvas_putf(c, HEAD_ROWS, 0, c->cols, DIM, " BYTES%s                          │ TEXT    │%s",
-                v->through_bytes ? "▸" : " ",
-                btree_is_tree(&v->page) ? "CELL  KEY AND RECORD"
-                : v->page.cells > 0     ? "ENTRY"
-                                        : "");
+    draw_names(v, c);
     if (v->page.right_child != 0) {
         canvas_putf(c, HEAD_ROWS, c->cols - 17, 17, DIM, " right →%" PRIu32, v->page.right_child);
     } else if (v->page.next != 0) {
@@ -317,7 +340,7 @@ static void draw_body(page_view *v, canvas *c) {
     size_t first = v->through_bytes ? 0 : v->base.list.top;
     for (int i = 0; i < height; i++) {
         int row = HEAD_ROWS + 1 + i;
-        if (v->byte_row + (size_t)i < v->data.db.page_size / PAGE_ROW_BYTES) {
+        if (v->byte_row + (size_t)i < v->data.db.page_size / v->row_bytes) {
             draw_bytes(v, c, row, v->byte_row + (size_t)i, from, to);
         }
         draw_right(v, c, row, first + (size_t)i);

@@ -7,7 +7,7 @@
 #include "tui/page_diff.h"
 #include "tui/view.h"
 
-#define PAGE_ROW_BYTES 8
+#define PAGE_ROW_BYTES 8 /* twice as many on a wide screen */
 
 /* Which part of a record an overflow page holds, where it was come to from the record's cell. */
 typedef struct page_part {
@@ -29,12 +29,16 @@ typedef struct page_view {
     btree_page page, old;
     page_diff diff; /* of the page against its version before, whichever is shown */
     page_part part;
-    size_t byte_row; /* first row of bytes shown, where the list is that of the cells */
+    uint32_t row_bytes; /* in a row of the screen that was drawn last */
+    size_t byte_row;    /* first row of bytes shown, where the list is that of the cells */
     job *job;
     ls_err err;
 } page_view;
 
 void page_screen_draw(view *base, canvas *c);
+
+/* The list has the rows that there are now: of cells or of bytes. */
+void page_set_list(page_view *v);
 
 /* Cells and entries, and on interior pages the right child behind them. */
 uint32_t page_rows(const btree_page *p);

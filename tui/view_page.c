@@ -56,11 +56,11 @@ static void start(page_view *v) {
 }
 
 /* The list is that of the cells, or of the rows of bytes where there are none. */
-static void set_list(page_view *v) {
+void page_set_list(page_view *v) {
     if (page_rows(&v->page) == 0) {
         v->through_bytes = true;
     }
-    size_t rows = v->data.db.page_size / PAGE_ROW_BYTES;
+    size_t rows = v->data.db.page_size / v->row_bytes;
     (void)!list_rows_changed(&v->base.list, v->through_bytes ? rows : page_rows(&v->page), NULL,
                              &v->base.app->err);
 }
@@ -74,7 +74,7 @@ static void decode(page_view *v) {
     v->diff = !d->has_before ? (page_diff){0}
               : swap         ? page_diff_of(&v->old, &v->page)
                              : page_diff_of(&v->page, &v->old);
-    set_list(v);
+    page_set_list(v);
 }
 
 static void job_ended(view *base) {
@@ -170,7 +170,7 @@ static bool take(view *base, request r) {
         if (v->loaded) {
             v->through_bytes = !v->through_bytes;
             list_first(&base->list);
-            set_list(v);
+            page_set_list(v);
         }
         return true;
     case REQ_BEFORE:
@@ -224,6 +224,7 @@ static page_view *new_view(app *a, snapshot *snap, size_t file, size_t n) {
         return NULL;
     }
     v->base.ops = &ops;
+    v->row_bytes = PAGE_ROW_BYTES;
     v->snap = snapshot_ref(snap);
     v->file = file;
     v->pages = pages;
