@@ -65,18 +65,18 @@ going = place("going")
 
 
 def delete_and_restore(stop):
-    """Everything goes, bit by bit, and is there again."""
-    away = os.path.join(work, "away")
+    """Everything goes, bit by bit, and is there again; the folder itself stays, to begin with."""
+    away, ltx = os.path.join(work, "away"), os.path.join(going, "ltx")
     while not stop.is_set():
         for path in files(going)[::2]:
             os.unlink(path)
             if stop.is_set():
                 return
         time.sleep(0.05)
-        os.rename(going, away)
+        os.rename(ltx, away)
         time.sleep(0.05)
         shutil.rmtree(away)
-        shutil.copytree(good, going)
+        shutil.copytree(os.path.join(good, "ltx"), ltx)
 
 
 storm("a good replica", good, SEED, 6)
