@@ -1,6 +1,11 @@
 # Tests of the inspector.
-UNIT_TESTS += t/tui/test_list t/tui/test_job t/tui/test_state
-check_PROGRAMS += t/tui/test_list t/tui/test_job t/tui/test_state
+UNIT_TESTS += t/tui/test_list t/tui/test_job t/tui/test_page_diff t/tui/test_state
+check_PROGRAMS += t/tui/test_list t/tui/test_job t/tui/test_page_diff t/tui/test_state
+t_tui_test_page_diff_SOURCES = t/tui/test_page_diff.c tui/page_diff.c tui/btree.c \
+	tui/btree_record.c
+t_tui_test_page_diff_LDADD = $(LS_TEST_LIBS)
+t_tui_test_page_diff_LDFLAGS = $(AM_LDFLAGS) -static
+t_tui_test_page_diff_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 t_tui_test_state_SOURCES = t/tui/test_state.c tui/state.c tui/theme.c tui/request.c tui/canvas.c
 t_tui_test_state_LDADD = $(LS_TEST_LIBS)
 t_tui_test_state_LDFLAGS = $(AM_LDFLAGS) -static
