@@ -65,7 +65,8 @@ static void print_keys(void) {
 void ls_man_tui(void) {
     ls_mdoc_begin("LITESTREAM-TUI", "1", tui_program.name,
                   "look into replicas of SQLite databases");
-    fputs(".Sh SYNOPSIS\n.Nm\n.Op Ar options\n.Ar PATH | REPLICA_URL\n.Sh DESCRIPTION\n", stdout);
+    fputs(".Sh SYNOPSIS\n.Nm\n.Op Ar options\n.Op Ar PATH | REPLICA_URL\n.Sh DESCRIPTION\n",
+          stdout);
     ls_mdoc_text(tui_command.about);
     fputs(".Bl -tag -width Ds\n", stdout);
     for (const ls_option *o = tui_command.options; o->name != NULL; o++)

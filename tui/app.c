@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SPIN_MS 120
+
 view *app_view(app *a) { return a->top[a->tab]; }
 
 void view_push(app *a, view *v) {
@@ -21,6 +23,9 @@ void view_push(app *a, view *v) {
     a->top[a->tab] = v;
     if (v->ops->snapshot != NULL && a->snap != NULL) {
         v->ops->snapshot(v);
+    }
+    if (v->ops->news != NULL && a->news.fleet != NULL) {
+        v->ops->news(v);
     }
 }
 
@@ -36,6 +41,10 @@ static void view_free(view *v) {
 
 void view_pop(app *a) {
     view *v = app_view(a);
+    if (v->below == NULL && a->feed != NULL && a->tab < REPLICA_TABS) {
+        app_open_tab(a, VIEW_DATABASES);
+        return;
+    }
     if (v->below == NULL) {
         a->quit = true;
         return;
@@ -52,8 +61,6 @@ void app_say(app *a, const char *fmt, ...) {
 }
 
 /* ---- reading the listing ---- */
-
-ls_code app_source(app *a, source *s, ls_err *err) { return source_open(s, a->name, err); }
 
 ls_code reading_open(reading *r, app *a, ls_err *err) {
     ls_code rc = app_source(a, &r->source, err);
@@ -78,13 +85,17 @@ static void drop_reading(void *arg) {
 }
 
 void app_refresh_old(app *a) {
-    if (a->refresh_ms > 0 && ls_wall_ms(&ls_clock_system) - a->asked_ms >= a->refresh_ms) {
+    if (a->refresh_ms > 0 && a->name != NULL && a->tab < REPLICA_TABS &&
+        ls_wall_ms(&ls_clock_system) - a->asked_ms >= a->refresh_ms) {
         app_refresh(a);
     }
 }
 
 void app_refresh(app *a) {
-    if (a->reading != NULL) {
+    if (a->feed != NULL) {
+        feed_ask(a->feed);
+    }
+    if (a->reading != NULL || a->name == NULL || a->tab >= REPLICA_TABS) {
         return;
     }
     a->asked_ms = ls_wall_ms(&ls_clock_system);
@@ -100,12 +111,12 @@ void app_refresh(app *a) {
     (void)!job_start(&a->reading, read_listing, r, drop_reading, a->wake[1], &a->read_err);
 }
 
-/* Tells all views, those below the top too. */
-static void tell_snapshot(app *a) {
+void app_tell(app *a, bool snap) {
     for (int tab = 0; tab < TABS; tab++) {
         for (view *v = a->top[tab]; v != NULL; v = v->below) {
-            if (v->ops->snapshot != NULL) {
-                v->ops->snapshot(v);
+            void (*fn)(view *) = snap ? v->ops->snapshot : v->ops->news;
+            if (fn != NULL) {
+                fn(v);
             }
         }
     }
@@ -120,7 +131,7 @@ static void take_listing(app *a) {
         snapshot_unref(a->snap);
         a->snap = r->snap;
         r->snap = NULL;
-        tell_snapshot(a);
+        app_tell(a, true);
     } else if (a->snap != NULL && rc != LS_ECANCELED) {
         a->err = a->read_err; /* what is shown stays, and is stale */
     }
@@ -154,6 +165,10 @@ void app_poll(app *a) {
     if (a->reading != NULL && job_done(a->reading)) {
         take_listing(a);
     }
+    errands_poll(a);
+    if (a->feed != NULL) {
+        live_poll(a);
+    }
     for (int tab = 0; tab < TABS; tab++) {
         for (view *v = a->top[tab]; v != NULL; v = v->below) {
             job **j = v->ops->job != NULL ? v->ops->job(v) : NULL;
@@ -167,7 +182,7 @@ void app_poll(app *a) {
 }
 
 bool app_busy(app *a) {
-    bool busy = a->reading != NULL;
+    bool busy = a->reading != NULL || errands_run(a) || (a->feed != NULL && feed_busy(a->feed));
     for (int tab = 0; tab < TABS; tab++) {
         for (view *v = a->top[tab]; v != NULL; v = v->below) {
             busy = busy || (v->ops->job != NULL && *v->ops->job(v) != NULL) || list_busy(&v->list);
@@ -176,74 +191,141 @@ bool app_busy(app *a) {
     return busy;
 }
 
-/* A path is a database to the commands, so it is made a URL. NULL without memory. */
-static char *url_of(const char *name) {
-    char *absolute = ls_is_url(name) ? strdup(name) : ls_path_absolute(name);
-    char *url = absolute != NULL && !ls_is_url(name) ? ls_asprintf("file://%s", absolute) : NULL;
-    if (ls_is_url(name)) {
-        return absolute;
+/* What is shown of a replica grows older, and may have to be read again. */
+static int replica_timeout(const app *a) {
+    int64_t now = ls_wall_ms(&ls_clock_system), since = now - a->asked_ms;
+    if (a->refresh_ms > 0 && since + 1000 > a->refresh_ms) {
+        return since < a->refresh_ms ? (int)(a->refresh_ms - since) : 0;
     }
-    free(absolute);
-    return url;
+    int64_t age = a->snap != NULL ? now - a->snap->taken_ms : 0;
+    return a->snap == NULL ? -1 : age < 60000 ? 1000 : 60000;
 }
 
-ls_code app_init(app *a, const char *name, ls_err *err) {
-    static view *(*const makers[TABS])(void) = {view_levels_new, view_timeline_new, view_files_new,
-                                                view_points_new, view_verify_new};
-    source s;
-    ls_code rc = source_open(&s, name, err);
-    a->name = name;
-    a->replica = s.ops->replica;
-    source_done(&s);
-    if (rc != LS_OK) {
-        return rc;
+int app_timeout(app *a) {
+    if (app_busy(a)) {
+        return SPIN_MS;
     }
-    if ((a->url = url_of(name)) == NULL) {
-        return ls_fail(err, LS_ENOMEM, "open %s", name);
+    int replica = a->tab < REPLICA_TABS ? replica_timeout(a) : -1;
+    if (a->feed == NULL) {
+        return replica;
     }
-    if (pipe2(a->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
-        return ls_fail_errno(err, errno, "make a pipe");
+    bool well = a->news.link == FEED_LIVE && feed_waits(a->feed) < LS_SEC;
+    int link = well ? (int)(FEED_IDLE_NS / LS_MS) : 1000;
+    return replica >= 0 && replica < link ? replica : link;
+}
+
+static view *new_tab(int tab) {
+    static view *(*const makers[TABS])(void) = {
+        view_levels_new, view_timeline_new,  view_files_new,   view_points_new,
+        view_verify_new, view_databases_new, view_activity_new};
+    return makers[tab]();
+}
+
+static void free_tab(app *a, int tab) {
+    while (a->top[tab] != NULL) {
+        view *v = a->top[tab];
+        a->top[tab] = v->below;
+        view_free(v);
     }
-    for (a->tab = 0; a->tab < TABS; a->tab++) {
-        view *v = makers[a->tab]();
+}
+
+/* Those from a tab on, up to another, anew. */
+static ls_code fresh_tabs(app *a, int from, int to, ls_err *err) {
+    int before = a->tab;
+    for (a->tab = from; a->tab < to; a->tab++) {
+        free_tab(a, a->tab);
+        view *v = new_tab(a->tab);
         if (v == NULL) {
             return ls_fail(err, LS_ENOMEM, "open the views");
         }
         view_push(a, v);
     }
-    a->tab = a->replica ? VIEW_LEVELS : VIEW_FILES;
-    app_refresh(a);
+    a->tab = before;
     return LS_OK;
+}
+
+ls_code app_fresh_tabs(app *a, ls_err *err) { return fresh_tabs(a, 0, REPLICA_TABS, err); }
+
+static ls_code begin(app *a, ls_err *err) {
+    if (pipe2(a->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return ls_fail_errno(err, errno, "make a pipe");
+    }
+    return fresh_tabs(a, 0, TABS, err);
+}
+
+ls_code app_init(app *a, const char *name, ls_err *err) {
+    ls_code rc = app_set_place(a, name, err);
+    if (rc == LS_OK) {
+        rc = begin(a, err);
+    }
+    if (rc == LS_OK) {
+        a->tab = a->replica ? VIEW_LEVELS : VIEW_FILES;
+        app_refresh(a);
+    }
+    return rc;
+}
+
+ls_code app_init_fleet(app *a, const feed_places *places, ls_err *err) {
+    ls_code rc = begin(a, err);
+    a->tab = VIEW_DATABASES;
+    return rc == LS_OK ? live_start(a, places, err) : rc;
 }
 
 /* Jobs that were given up may still write to the pipe, so it stays open until the program ends. */
 void app_done(app *a) {
     job_give_up(&a->reading);
+    errands_done(a);
     for (int tab = 0; tab < TABS; tab++) {
-        while (a->top[tab] != NULL) {
-            view *v = a->top[tab];
-            a->top[tab] = v->below;
-            view_free(v);
-        }
+        free_tab(a, tab);
     }
     snapshot_unref(a->snap);
     a->snap = NULL;
+    feed_stop(a->feed);
+    feed_news_done(&a->news);
     free(a->url);
+    free(a->database);
+    free(a->location);
 }
 
 /* ---- requests ---- */
 
-void app_open_tab(app *a, int tab) {
-    if (!a->replica && tab != VIEW_FILES) {
+/* A database that is selected is opened for the tabs of one replica, where none is yet. */
+static bool need_replica(app *a, int tab) {
+    const fleet_db *db = a->name == NULL ? live_database(a) : NULL;
+    if (a->name == NULL && db != NULL) {
+        app_open_database(a, db->path, tab);
+    } else if (a->name == NULL) {
+        (void)ls_fail(&a->err, LS_ENOTFOUND, "%s: no database is selected", view_table[tab].title);
+        (void)ls_hint(&a->err, "6 shows the databases");
+    } else if (!a->replica && tab != VIEW_FILES) {
         (void)ls_fail(&a->err, LS_EUNSUPPORTED, "%s: only of a replica", view_table[tab].title);
         (void)ls_hint(&a->err, "these are LTX files; give a replica's folder or URL");
-        return;
+    } else {
+        return true;
     }
-    a->tab = tab;
+    return false;
 }
 
+void app_open_tab(app *a, int tab) {
+    if (tab >= REPLICA_TABS && a->feed == NULL) {
+        (void)ls_fail(&a->err, LS_EUNSUPPORTED, "%s: only of a daemon", view_table[tab].title);
+        (void)ls_hint(&a->err, "litestream-tui without a path, or with -socket");
+        return;
+    }
+    if (tab >= REPLICA_TABS || need_replica(a, tab)) {
+        a->tab = tab;
+    }
+}
+
+/* Within its group. */
 static void next_tab(app *a, int step) {
-    app_open_tab(a, a->replica ? (a->tab + TABS + step) % TABS : VIEW_FILES);
+    int first = a->tab < REPLICA_TABS ? 0 : REPLICA_TABS;
+    int n = a->tab < REPLICA_TABS ? REPLICA_TABS : TABS - REPLICA_TABS;
+    if (a->tab < REPLICA_TABS && !a->replica) {
+        app_open_tab(a, VIEW_FILES);
+    } else {
+        app_open_tab(a, first + (a->tab - first + n + step) % n);
+    }
 }
 
 static void set_order(view *v, int order, bool reverse) {
@@ -291,6 +373,8 @@ static void cancel(app *a) {
     } else if (a->reading != NULL) {
         job_give_up(&a->reading);
         app_say(a, "reading given up; R begins again");
+    } else if (errands_run(a)) {
+        errand_give_up(a, a->last_errand);
     } else {
         app_say(a, "nothing is running here");
     }
@@ -320,6 +404,8 @@ static void common(app *a, request r) {
     case REQ_TAB_FILES:
     case REQ_TAB_POINTS:
     case REQ_TAB_VERIFY:
+    case REQ_TAB_DATABASES:
+    case REQ_TAB_ACTIVITY:
         app_open_tab(a, (int)(r - REQ_TAB_LEVELS));
         break;
     case REQ_REFRESH:
@@ -362,8 +448,8 @@ static bool written(app *a, request r) {
     case REQ_WRITE_TEXT:
         app_write_text(a);
         return true;
-    case REQ_WRITE_JSON:
-        app_write_json(a);
+    case REQ_WRITE_ROWS:
+        app_write_rows(a);
         return true;
     default:
         return false;
@@ -379,10 +465,15 @@ void app_request(app *a, request r) {
         (void)ls_fail(&a->err, LS_EUNSUPPORTED, "%s: not with -readonly", request_table[r].name);
         return;
     }
-    if ((v->ops->request != NULL && v->ops->request(v, r)) || written(a, r) || move(v, r)) {
+    if ((v->ops->request != NULL && v->ops->request(v, r)) || written(a, r) || move(v, r) ||
+        errand_request(a, r)) {
         return;
     }
     common(a, r);
+}
+
+static bool is_first(const app *a) {
+    return a->top[a->tab]->below == NULL && (a->feed == NULL || a->tab >= REPLICA_TABS);
 }
 
 void app_key(app *a, const char *key) {
@@ -395,7 +486,7 @@ void app_key(app *a, const char *key) {
         a->quit = true;
     } else if (a->prompt.open) {
         prompt_key(a, key);
-    } else if (strcmp(key, "esc") == 0 && app_view(a)->below == NULL) {
+    } else if (strcmp(key, "esc") == 0 && is_first(a)) {
         app_say(a, "this is the first view; q quits");
     } else {
         app_request(a, request_of_key(app_view(a)->ops->id, key));

@@ -31,8 +31,8 @@ void canvas_done(canvas *c) {
 
 /* What stands for the characters that frames and marks are made of where there is ASCII alone. */
 static wchar_t in_ascii(wchar_t ch) {
-    static const wchar_t *const from = L"▸›→←↑↓│─├┤┼▌▐█░▲▼●○✓✗·…×";
-    static const char to[] = ">>><^v|-||+###.^v*o+x..x";
+    static const wchar_t *const from = L"▸›→←↑↓│─├┤┼▌▐█░▲▼●○✓✗·…×▁▂▃▄▅▆▇";
+    static const char to[] = ">>><^v|-||+###.^v*o+x..x_.-=+*%";
     const wchar_t *at = wcschr(from, ch);
     return at != NULL ? (wchar_t)to[at - from] : L'?';
 }
@@ -95,6 +95,30 @@ int canvas_putf(canvas *c, int row, int col, int width, meaning how, const char 
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     return canvas_put(c, row, col, width, how, text);
+}
+
+/* Columns of the characters from text on; those that show as '?' are one wide. */
+static int columns_of(const canvas *c, const char *text) {
+    mbstate_t state = {0};
+    int sum = 0, columns;
+    while (*text != '\0') {
+        wchar_t ch = next_char(&text, &columns, &state);
+        sum += c->ascii && ch > 126 && columns > 0 ? 1 : columns;
+    }
+    return sum;
+}
+
+int canvas_put_end(canvas *c, int row, int col, int width, meaning how, const char *text) {
+    int columns = columns_of(c, text), dropped;
+    mbstate_t state = {0};
+    if (columns <= width) {
+        return canvas_put(c, row, col, width, how, text);
+    }
+    while (columns > width - 1 && *text != '\0') {
+        wchar_t ch = next_char(&text, &dropped, &state);
+        columns -= c->ascii && ch > 126 && dropped > 0 ? 1 : dropped;
+    }
+    return canvas_putf(c, row, col, width, how, "…%s", text);
 }
 
 int canvas_wrap(canvas *c, int row, int col, int width, int rows, meaning how, const char *text) {

@@ -49,6 +49,9 @@ int canvas_put(canvas *c, int row, int col, int width, meaning how, const char *
 int canvas_putf(canvas *c, int row, int col, int width, meaning how, const char *fmt, ...)
     LS_PRINTF(6, 7);
 
+/* The same for a path or URL, whose end counts most: cut at its beginning, with "…". */
+int canvas_put_end(canvas *c, int row, int col, int width, meaning how, const char *text);
+
 /* Text over several rows, broken at blanks, at most rows of them. Returns the rows used. */
 int canvas_wrap(canvas *c, int row, int col, int width, int rows, meaning how, const char *text);
 

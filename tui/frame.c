@@ -37,10 +37,12 @@ static void add_hit(app *a, int row, int col, int width, request r) {
     }
 }
 
+/* The tabs of the group that is shown. */
 static int draw_tabs(app *a, canvas *c) {
+    bool one = a->tab < REPLICA_TABS;
     int col = 1;
-    for (int tab = 0; tab < TABS; tab++) {
-        if (!a->replica && tab != VIEW_FILES) {
+    for (int tab = one ? 0 : REPLICA_TABS; tab < (one ? REPLICA_TABS : TABS); tab++) {
+        if (one && !a->replica && tab != VIEW_FILES) {
             continue;
         }
         const char *mark = tab == a->tab ? "▸" : " ";
@@ -52,20 +54,31 @@ static int draw_tabs(app *a, canvas *c) {
     return col;
 }
 
-/* Which place it is and how old what is shown is; the end of the name counts most. */
-static void draw_place(app *a, canvas *c, int col) {
-    char age[32], text[1200];
+/* Which replica it is and how old what is shown is. */
+static void name_replica(app *a, char *buf, size_t size, meaning *how) {
+    char age[32];
     int64_t old =
         a->snap == NULL || a->fixed_clock ? 0 : ls_wall_ms(&ls_clock_system) - a->snap->taken_ms;
     const char *state = a->reading != NULL          ? "reading"
                         : a->read_err.code != LS_OK ? "STALE"
                         : a->snap == NULL           ? "nothing read"
                                                     : "read";
-    (void)snprintf(text, sizeof(text), "%.1000s %s %s %s", a->name,
+    (void)snprintf(buf, size, "%.1000s %s %s %s", a->database != NULL ? a->database : a->name,
                    a->reading != NULL ? app_spinner(a) : "·", state,
                    a->snap != NULL ? age_format(old, age, sizeof(age)) : "");
+    *how = a->read_err.code != LS_OK ? ALERT : DIM;
+}
+
+/* The end of the name counts most. */
+static void draw_place(app *a, canvas *c, int col) {
+    char text[1200];
+    meaning how;
+    if (a->tab < REPLICA_TABS) {
+        name_replica(a, text, sizeof(text), &how);
+    } else {
+        live_place(a, text, sizeof(text), &how);
+    }
     int len = columns_of(text), room = c->cols - col - 2;
-    meaning how = a->read_err.code != LS_OK ? ALERT : DIM;
     if (len <= room) {
         canvas_put(c, 0, c->cols - len - 1, len, how, text);
     } else if (room > 8) {
@@ -77,9 +90,23 @@ static void draw_place(app *a, canvas *c, int col) {
     }
 }
 
-/* Shown in dim: what -readonly forbids, and other views where there are none. */
+/* Shown in dim: what -readonly forbids, what needs a daemon where none is, and other views where
+ * there are none. */
 static bool is_off(const app *a, request r) {
-    return (a->readonly && request_table[r].changes) || (!a->replica && r == REQ_NEXT_TAB);
+    return app_why_not(a, r) != NULL || (a->tab < REPLICA_TABS && !a->replica && r == REQ_NEXT_TAB);
+}
+
+const char *app_why_not(const app *a, request r) {
+    bool of_daemon = r >= REQ_SYNC && r <= REQ_RESET;
+    if (a->readonly && request_table[r].changes) {
+        return "not with -readonly";
+    }
+    return of_daemon && (a->socket == NULL || a->news.link == FEED_OFFLINE) ? "no daemon" : NULL;
+}
+
+bool app_offers(const app *a, request r, view_id id) {
+    bool of_daemon = r >= REQ_SYNC && r <= REQ_RESET;
+    return request_works(r, id) && !(of_daemon && a->feed == NULL);
 }
 
 /* Keys of the view that is shown, as many as fit; the way out and help always do. */
@@ -98,7 +125,7 @@ static void draw_keys(app *a, view_id id, canvas *c) {
     bool busy = app_busy(a);
     for (request r = REQ_NONE; r < REQ_COUNT; r++) {
         int need = columns_of(request_table[r].line);
-        if (need == 0 || !request_works(r, id) || col + need > end || r == REQ_BACK ||
+        if (need == 0 || !app_offers(a, r, id) || col + need > end || r == REQ_BACK ||
             r == REQ_HELP || (r == REQ_CANCEL && !busy)) {
             continue;
         }

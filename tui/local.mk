@@ -1,5 +1,9 @@
 # litestream-tui: everything but main() is linked into its tests too.
 LS_TUI = \
+	cmd/common.c \
+	cmd/litestream.h \
+	tui/action.c \
+	tui/action.h \
 	tui/app.c \
 	tui/axis.c \
 	tui/axis.h \
@@ -15,6 +19,7 @@ LS_TUI = \
 	tui/demo.h \
 	tui/demo_shop.c \
 	tui/demo_shop.h \
+	tui/errands.c \
 	tui/feed.c \
 	tui/feed.h \
 	tui/file.c \
@@ -29,6 +34,7 @@ LS_TUI = \
 	tui/level_rules.h \
 	tui/list.c \
 	tui/list.h \
+	tui/live.c \
 	tui/moment.c \
 	tui/moment.h \
 	tui/page_data.c \
@@ -37,6 +43,7 @@ LS_TUI = \
 	tui/page_diff.h \
 	tui/page_screen.c \
 	tui/page_view.h \
+	tui/place.c \
 	tui/prompt.c \
 	tui/request.c \
 	tui/request.h \
@@ -59,6 +66,9 @@ LS_TUI = \
 	tui/tui.c \
 	tui/tui.h \
 	tui/view.h \
+	tui/view_action.c \
+	tui/view_activity.c \
+	tui/view_databases.c \
 	tui/view_files.c \
 	tui/view_help.c \
 	tui/view_levels.c \

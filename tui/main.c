@@ -9,32 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SPIN_MS 120
+#include <sys/stat.h>
 
 /* ---- one screen ---- */
-
-static ls_code open_view(app *a, const char *name, ls_err *err) {
-    view_id id = view_of_name(name);
-    if (id == VIEW_COUNT) {
-        (void)ls_fail(err, LS_EINVALID, "no view %s", name);
-        return ls_hint(err, "levels, timeline, files, points, verify, pages, page, restore, help");
-    }
-    if (id < TABS) {
-        app_open_tab(a, (int)id);
-    } else if (id == VIEW_HELP) {
-        view_help_open(a);
-    } else if (id == VIEW_RESTORE) {
-        app_open_tab(a, VIEW_TIMELINE);
-        app_key(a, "enter");
-    } else {
-        app_open_tab(a, VIEW_FILES);
-    }
-    if (a->err.code != LS_OK) {
-        *err = a->err;
-    }
-    return a->err.code;
-}
 
 /* Until no job runs any more. */
 static void settle(app *a) {
@@ -44,6 +21,42 @@ static void settle(app *a) {
         (void)poll(&fd, 1, -1);
         app_poll(a);
     }
+}
+
+/* The tab that a view is reached from; TABS: there is no such view. */
+static int tab_of(const app *a, view_id id) {
+    if (id < TABS) {
+        return (int)id;
+    }
+    if (id == VIEW_HELP) {
+        return a->tab;
+    }
+    return id == VIEW_RESTORE ? VIEW_TIMELINE : id < VIEW_ACTION ? VIEW_FILES : TABS;
+}
+
+static ls_code open_view(app *a, const char *name, ls_err *err) {
+    view_id id = view_of_name(name);
+    int tab = tab_of(a, id);
+    if (tab == TABS) {
+        (void)ls_fail(err, LS_EINVALID, "no view %s", name);
+        return ls_hint(err, "databases, activity, levels, timeline, files, points, verify, pages, "
+                            "page, restore, help");
+    }
+    ls_err before = a->err; /* of the start; the screen tells it */
+    ls_err_clear(&a->err);
+    app_open_tab(a, tab);
+    settle(a);
+    if (id == VIEW_HELP) {
+        view_help_open(a);
+    } else if (id == VIEW_RESTORE && a->err.code == LS_OK) {
+        app_key(a, "enter");
+    }
+    if (a->err.code != LS_OK) {
+        *err = a->err;
+        return err->code;
+    }
+    a->err = before;
+    return LS_OK;
 }
 
 /* Lists learn their height by drawing: each key meets a drawn screen, as at a terminal. */
@@ -168,26 +181,14 @@ static void keep_state(app *a, const tui_args *args) {
 
 static void open_last_tab(app *a) {
     ls_err before = a->err;
-    if (a->replica && a->state.view < TABS) {
+    bool fits = a->feed != NULL ? a->state.view >= REPLICA_TABS : a->replica;
+    if (fits && a->state.view < TABS) {
         app_open_tab(a, (int)a->state.view);
     }
     a->err = before;
 }
 
 /* ---- the terminal ---- */
-
-/* How long the screen is true: the spinner turns, the age of what is shown grows. */
-static int timeout_of(app *a) {
-    if (app_busy(a)) {
-        return SPIN_MS;
-    }
-    int64_t since = ls_wall_ms(&ls_clock_system) - a->asked_ms;
-    if (a->refresh_ms > 0 && since + 1000 > a->refresh_ms) {
-        return since < a->refresh_ms ? (int)(a->refresh_ms - since) : 0;
-    }
-    int64_t age = a->snap != NULL ? ls_wall_ms(&ls_clock_system) - a->snap->taken_ms : 0;
-    return a->snap == NULL ? -1 : age < 60000 ? 1000 : 60000;
-}
 
 static void take_input(app *a) {
     while (!a->quit && !a->suspend) {
@@ -214,7 +215,7 @@ static ls_code turn(app *a, canvas *c, ls_err *err) {
     }
     term_show(c, a->redraw);
     a->redraw = false;
-    rc = term_wait(a->wake[0], timeout_of(a), err);
+    rc = term_wait(a->wake[0], app_timeout(a), err);
     if (rc == LS_OK) {
         take_input(a);
         app_poll(a);
@@ -250,30 +251,93 @@ static ls_code loop(app *a, const tui_args *args, ls_err *err) {
     return rc;
 }
 
-/* The place, the configuration if there is one, and the screen. */
+/* ---- what it is pointed at ---- */
+
+/* Never freed: a thread that hangs may look at it until the end. */
+static ls_config config;
+
+static bool is_socket(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* The configuration that was named must be there; the default one need not. *any: it was read. */
+static ls_code load_config(const tui_args *args, bool *any, ls_err *err) {
+    ls_code rc = ls_load_config(&args->config, &config, err);
+    *any = rc == LS_OK;
+    if (rc == LS_ENOTFOUND && args->config.config == NULL) {
+        ls_err_clear(err);
+        return LS_OK;
+    }
+    return rc;
+}
+
+/* The socket: as named, else the configuration's; where no configuration was named, else the
+ * default one. NULL: none. */
+static const char *socket_of(const tui_args *args, bool any) {
+    if (args->socket != NULL) {
+        return args->socket;
+    }
+    if (any && config.socket_enabled) {
+        return config.socket_path != NULL ? config.socket_path : LS_SOCKET_DEFAULT_PATH;
+    }
+    return args->config.config == NULL ? LS_SOCKET_DEFAULT_PATH : NULL;
+}
+
+/* A default configuration that cannot be read is told on the screen, as the daemon can be shown
+ * without. */
+static ls_code choose_places(const tui_args *args, feed_places *places, ls_err *unread,
+                             ls_err *err) {
+    bool any = false;
+    ls_code rc = load_config(args, &any, unread);
+    if (rc != LS_OK && args->config.config != NULL) {
+        *err = *unread;
+        return rc;
+    }
+    *places = (feed_places){.socket = socket_of(args, any), .config = any ? &config : NULL};
+    if (args->socket == NULL && !any && !is_socket(places->socket)) {
+        (void)ls_fail(err, LS_ENOTFOUND,
+                      "there is neither a daemon's socket %s nor a configuration %s",
+                      places->socket, ls_default_config());
+        return ls_hint(err, "name a socket (-socket), a configuration (-config), or a replica: "
+                            "litestream-tui /backups/db");
+    }
+    return LS_OK;
+}
+
+static ls_code init_fleet(app *a, const tui_args *args, ls_err *err) {
+    ls_err unread = LS_ERR_INIT;
+    feed_places places;
+    ls_code rc = choose_places(args, &places, &unread, err);
+    if (rc == LS_OK) {
+        rc = app_init_fleet(a, &places, err);
+    }
+    a->err = unread.code != LS_OK ? unread : a->err;
+    return rc;
+}
+
+/* Of a configuration beside a path, the rules of its levels are shown. */
+static ls_code init_place(app *a, const tui_args *args, const char *place, ls_err *err) {
+    bool any = false;
+    ls_code rc = args->config.config != NULL ? load_config(args, &any, err) : LS_OK;
+    a->config = any ? &config : NULL;
+    return rc == LS_OK ? app_init(a, place, err) : rc;
+}
+
+/* A place, or what a daemon or a configuration has (NULL), on a screen. */
 static ls_code show(const tui_args *args, const char *place, ls_err *err) {
-    ls_config config;
-    app a = {.readonly = args->readonly,
-             .refresh_ms = args->refresh / LS_MS,
-             .config = args->config != NULL ? &config : NULL,
-             .state = state_new()};
-    ls_code rc = LS_OK;
-    ls_config_init(&config);
+    app a = {.readonly = args->readonly, .refresh_ms = args->refresh / LS_MS, .state = state_new()};
     if (args->once == NULL && !args->demo) {
         take_state(&a);
     }
-    rc = take_theme(&a, args, err);
-    if (rc == LS_OK && args->config != NULL) {
-        rc = ls_config_load(args->config, true, &config, err);
-    }
+    ls_code rc = take_theme(&a, args, err);
     if (rc == LS_OK) {
-        rc = app_init(&a, place, err);
+        rc = place != NULL ? init_place(&a, args, place, err) : init_fleet(&a, args, err);
     }
     if (rc == LS_OK) {
         rc = args->once != NULL ? print_once(&a, args, err) : loop(&a, args, err);
     }
     app_done(&a);
-    ls_config_done(&config);
     return rc;
 }
 
@@ -297,11 +361,11 @@ static ls_code run(const ls_invocation *in, ls_err *err) {
     if (rc == LS_OK && args->demo) {
         return show_demo(args, err);
     }
-    if (rc == LS_OK && in->n_pos == 0) {
-        (void)ls_fail(err, LS_EINVALID, "path or replica URL required");
-        rc = ls_hint(err, "give a replica or LTX files: litestream-tui /backups/db");
+    if (rc == LS_OK && in->n_pos > 0 && args->socket != NULL) {
+        (void)ls_fail(err, LS_EINVALID, "a path is looked at without a daemon");
+        rc = ls_hint(err, "leave out the path, or -socket");
     }
-    return rc == LS_OK ? show(args, in->pos[0], err) : rc;
+    return rc == LS_OK ? show(args, in->n_pos > 0 ? in->pos[0] : NULL, err) : rc;
 }
 
 int main(int argc, char **argv) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 prompt *prompt_open(app *a, const char *label, const char *text,
                     void (*done)(view *v, const char *text)) {
@@ -155,14 +156,31 @@ static void write_text(view *v, const char *path) {
     finish(a, out, path);
 }
 
-static void write_json(view *v, const char *path) {
+static bool ends_with(const char *text, const char *end) {
+    size_t len = strlen(text), n = strlen(end);
+    return len >= n && strcasecmp(text + len - n, end) == 0;
+}
+
+static void put_rows(const view *v, const ls_table *t, const char *path, FILE *out) {
+    ls_json j;
+    if (ends_with(path, ".json")) {
+        ls_json_init(&j, out);
+        ls_table_json(t, &j, NULL, v->ops->keys, v->ops->numbers);
+        ls_json_end(&j);
+    } else if (ends_with(path, ".csv")) {
+        ls_table_csv(t, out);
+    } else {
+        ls_table_write(t, out);
+    }
+}
+
+static void write_rows(view *v, const char *path) {
     app *a = v->app;
     FILE *out = *path != '\0' ? create(path, &a->err) : NULL;
     if (out == NULL) {
         return;
     }
     ls_table t;
-    ls_json j;
     int cols = 0;
     while (v->ops->keys[cols] != NULL) {
         cols++;
@@ -170,9 +188,7 @@ static void write_json(view *v, const char *path) {
     ls_table_init(&t, cols);
     ls_code rc = ls_table_row(&t, &a->err, v->ops->keys);
     if (rc == LS_OK && v->ops->table(v, &t, &a->err) == LS_OK) {
-        ls_json_init(&j, out);
-        ls_table_json(&t, &j, NULL, v->ops->keys, v->ops->numbers);
-        ls_json_end(&j);
+        put_rows(v, &t, path, out);
     }
     ls_table_done(&t);
     finish(a, out, path);
@@ -180,17 +196,23 @@ static void write_json(view *v, const char *path) {
 
 void app_write_text(app *a) { prompt_open(a, "write this screen to: ", "", write_text); }
 
-void app_write_json(app *a) { prompt_open(a, "write the rows as JSON to: ", "", write_json); }
+void app_write_rows(app *a) {
+    prompt_open(a, "write the rows to (.json, .csv, else text): ", "", write_rows);
+}
+
+void app_copy_text(app *a, const char *text) {
+    if (a->copy != NULL) {
+        a->copy(text);
+    }
+    app_say(a, "copied: %.240s", text);
+}
 
 void app_copy(app *a) {
     view *v = app_view(a);
     char text[1024];
     if (v->ops->copied == NULL || !v->ops->copied(v, text, sizeof(text))) {
         app_say(a, "there is nothing to copy");
-        return;
+    } else {
+        app_copy_text(a, text);
     }
-    if (a->copy != NULL) {
-        a->copy(text);
-    }
-    app_say(a, "copied: %.240s", text);
 }

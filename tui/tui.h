@@ -2,12 +2,13 @@
 #ifndef LS_TUI_TUI_H
 #define LS_TUI_TUI_H
 
-#include "cmd/options.h"
+#include "cmd/litestream.h"
 
 typedef struct tui_args {
-    const char *once, *size, *keys, *config, *theme;
+    const char *once, *size, *keys, *socket, *theme;
     bool ascii, readonly, colour, demo;
     int64_t refresh; /* ns; 0: not by itself */
+    ls_config_args config;
 } tui_args;
 
 extern const ls_command tui_command;

@@ -29,11 +29,12 @@ static void views_of(request r, char *buf, size_t size) {
 static void draw_row(view *v, canvas *c, int row, size_t number, meaning how) {
     const help_view *h = (const help_view *)v;
     request r = h->order[number];
-    bool here = request_works(r, h->from);
-    bool off = v->app->readonly && request_table[r].changes;
-    how = how == PLAIN && (!here || off) ? DIM : how;
-    canvas_putf(c, row, 0, c->cols, how, "  %-17s %s%s", request_table[r].keys,
-                request_table[r].help, off ? " (not with -readonly)" : "");
+    bool here = app_offers(v->app, r, h->from);
+    const char *why = app_why_not(v->app, r);
+    how = how == PLAIN && (!here || why != NULL) ? DIM : how;
+    canvas_putf(c, row, 0, c->cols, how, "  %-17s %s%s%s%s", request_table[r].keys,
+                request_table[r].help, why != NULL ? " (" : "", why != NULL ? why : "",
+                why != NULL ? ")" : "");
 }
 
 static bool match(void *arg, size_t row, const char *text) {
@@ -68,9 +69,9 @@ static void done(view *v) { free(v); }
 
 static const view_ops ops = {.id = VIEW_HELP, .draw = draw, .rows = rows, .free = done};
 
-static void put_in_order(help_view *h, bool here) {
+static void put_in_order(help_view *h, const app *a, bool here) {
     for (request r = REQ_NONE + 1; r < REQ_COUNT; r++) {
-        if (request_works(r, h->from) == here) {
+        if (app_offers(a, r, h->from) == here) {
             h->order[h->n++] = r;
         }
     }
@@ -85,8 +86,8 @@ void view_help_open(app *a) {
     h->base.ops = &ops;
     h->rows = (list_rows){.arg = h, .match = match};
     h->from = app_view(a)->ops->id;
-    put_in_order(h, true);
-    put_in_order(h, false);
+    put_in_order(h, a, true);
+    put_in_order(h, a, false);
     view_push(a, &h->base);
     (void)!list_rows_changed(&h->base.list, h->n, &h->rows, &a->err);
 }

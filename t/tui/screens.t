@@ -4,8 +4,12 @@ t/tui/screens begin with the arguments that make them:
 
     # SOURCE | VIEW | SIZE | KEYS | OPTIONS
 
+SOURCE is a replica, or files, in the folder of the test; daemon:MODE, a scripted control server
+(control.py); or config:NAME, a configuration without a daemon.
+
 LS_SCREENS=write puts down what is printed now, to be read before it is committed."""
 
+import csv
 import json
 import os
 import re
@@ -16,7 +20,9 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import control
 import tap
 
 TUI = os.path.join(tap.BUILD, "litestream-tui")
@@ -35,6 +41,10 @@ l0-retention: 10m
 """
 
 
+def hex16(n):
+    return "%016x" % n
+
+
 def words(keys):
     """The keys that are pressed, as -keys takes them apart."""
     for word in keys.split():
@@ -47,7 +57,20 @@ def tui(*args, **kw):
 
 def once(source, view, keys="", size="80x24", options=()):
     pressed.update(words(keys))
-    return tui("-once", view, "-size", size, "-keys", keys, *options, source)
+    args = ("-once", view, "-size", size, "-keys", keys, *options)
+    kind, _, name = source.partition(":")
+    if kind == "config":
+        return tui(*args, "-config", name + ".yml")
+    return daemon(name, *args)[0] if kind == "daemon" else tui(*args, source)
+
+
+def daemon(mode, *args):
+    """Runs the program beside a scripted control server; also what that was asked to do."""
+    server = control.Server(os.path.join(work, "s"), mode)
+    try:
+        return tui(*args, "-socket", "s"), server.posts()
+    finally:
+        server.close()
 
 
 def out(*args, **kw):
@@ -169,6 +192,12 @@ def make_sources():
     shutil.copytree(tap.vector("corrupt"), os.path.join(work, "corrupt"))
     tap.write(os.path.join(work, "shop.yml"), CONFIG)
     os.mkdir(os.path.join(work, "empty"))
+    tap.write(os.path.join(work, "alone.yml"), b"""
+socket: {enabled: true, path: ./nobody.sock}
+dbs:
+  - {path: /nonexistent/shop.db, replica: {path: /nonexistent/r/shop}}
+  - {path: /dev/null, replica: {url: "file:///nonexistent/r/null"}}
+""")
     shutil.copytree(tap.vector("compact"), os.path.join(work, "compact"))
     for name in ("snap-ps512.v051", "snap-ps512.v052"):
         shutil.copy(tap.vector("ltx/%s.ltx" % name), os.path.join(work, name + ".ltx"))
@@ -282,6 +311,15 @@ def check_same_as_program():
 
 def check_files():
     """What is written: the screen as text, the rows as JSON, nothing over what is there."""
+    text = out("shop", "files", "/ 13a enter W 'rows.csv enter")
+    with open(os.path.join(work, "rows.csv"), newline="") as f:
+        rows = list(csv.reader(f))
+    tap.ok("written to" in text and rows[0] == ["level", "min_txid", "max_txid", "size", "created"]
+           and ["0", hex16(0x13a), hex16(0x13a)] == rows[1][:3] and len(rows) == 4, "as CSV", rows)
+    out("shop", "files", "/ 13a enter W 'rows.txt enter")
+    rows = tap.read(os.path.join(work, "rows.txt")).decode().splitlines()
+    tap.ok(rows[0].split() == ["level", "min_txid", "max_txid", "size", "created"]
+           and rows[1].split()[1] == hex16(0x13a) and len(rows) == 4, "as text", rows)
     for view in ("levels", "files", "points", "pages"):
         text = out("shop", view, "W 'rows-%s.json enter" % view)
         rows = json.loads(tap.read(os.path.join(work, "rows-%s.json" % view)))
@@ -310,6 +348,93 @@ def check_verify():
         found = json.load(f)
     tap.ok(len(found) >= 2 and all(f["finding"] and f["text"] for f in found),
            "findings as JSON", found)
+
+
+def ask(keys, mode="normal", *options):
+    """Presses keys in the view databases; the screen, and the last thing that the server was asked
+    to do."""
+    pressed.update(words(keys))
+    r, posts = daemon(mode, "-once", "databases", "-size", "160x30", "-keys", keys, *options)
+    return (r.stdout + r.stderr).decode(), posts
+
+
+SHOP = "/srv/app/shop.db"
+GO = "down down down down down down enter"  # from the first line of a restore to its button
+ACTIONS = [  # keys, what is asked, what the screen says
+    ("s", [("/sync", {"path": SHOP})], "✓ synced local, TXID 2b7   $ litestream sync -socket s " + SHOP),
+    ("S", [("/sync", {"path": SHOP, "wait": True})],
+     "✓ synced, TXID 2b7, on the replica 2b7   $ litestream sync -wait -socket s " + SHOP),
+    ("n", [("/snapshot", {"path": SHOP})], "✓ snapshot, TXID 2b7   $ curl --unix-socket s -d"),
+    ("v", [("/verify", {"path": SHOP})],
+     "✓ queued: job 4   $ litestream verify file:///backups/shop"),
+    ("V", [("/verify", {"path": SHOP, "full": True})], "$ litestream verify -full file:///backups/shop"),
+    ("u", [("/start", {"path": SHOP})], "✓ started, TXID 2b7   $ litestream start -socket s " + SHOP),
+    ("d down enter", [("/stop", {"path": SHOP})], "✓ stopped, TXID 2b7"),
+    ("d enter", [], "Databases  Activity"),
+    ("d q", [], "Databases  Activity"),
+    ("D k enter 'shop.db enter enter", [("/unregister", {"path": SHOP})], "✓ unregistered, TXID 2b7"),
+    ("D down enter", [], "shop.db was not typed"),
+    ("D k enter 'SHOP.DB enter down down enter", [], "shop.db was not typed"),
+    ("D k enter 'shop.db esc down down enter", [], "shop.db was not typed"),
+    ("X k enter 'shop.db enter enter", [("/stop", {"path": SHOP}), ("/start", {"path": SHOP})],
+     "✓ 0 files removed; a full copy follows"),
+    ("X down enter", [], "shop.db was not typed"),
+    ("r down enter ctrl-u '/x.db enter " + GO,
+     [("/restore", {"path": SHOP, "output": "/x.db", "integrity": "quick", "force": False})],
+     "job 4 running"),
+    ("r enter '2a9 enter down down right " + GO,
+     [("/restore", {"path": SHOP, "output": SHOP + ".restored", "txid": "00000000000002a9",
+                    "integrity": "full", "force": False})], "-txid 00000000000002a9"),
+    ("r enter '2026-11-21T14:00:00Z enter down down left down " + GO,
+     [("/restore", {"path": SHOP, "output": SHOP + ".restored", "integrity": "none", "force": False,
+                    "timestamp": "2026-11-21T14:00:00.000Z"})],
+     "-timestamp 2026-11-21T14:00:00.000Z -o"),
+    ("r enter 'yesterday enter", [], "yesterday is neither a TXID nor a time"),
+    ("r down down down right end enter", [], "shop.db was not typed"),
+    ("r down down down right down enter 'shop.db enter enter",
+     [("/restore", {"path": SHOP, "output": SHOP + ".restored", "integrity": "quick", "force": True})],
+     "-force -o"),
+    ("r end enter c", [("/restore", {"path": SHOP, "output": SHOP + ".restored", "integrity": "quick",
+                                     "force": False}), ("/jobs/cancel", {"id": 4})], "✗ canceled"),
+    ("a enter '/srv/x.db enter down enter 'file:///r/x enter end enter",
+     [("/register", {"path": "/srv/x.db", "replica_url": "file:///r/x"})],
+     "the databases of a running daemon are fixed"),
+    ("a end enter", [], "a path and a replica URL are needed"),
+    ("y", [], "copied: " + SHOP),
+    ("Y", [], "copied: 00000000000002b7"),
+    ("D y", [], "copied: litestream unregister -socket s " + SHOP),
+    ("s 7 / asked enter y", [("/sync", {"path": SHOP})], "copied: litestream sync -socket s " + SHOP),
+    (": 'syn tab tab enter", [("/sync", {"path": SHOP, "wait": True})], "✓ synced"),
+]
+
+
+def check_actions():
+    """Each action asks the daemon for exactly what it says; what is cancelled asks for nothing."""
+    for keys, want, says in ACTIONS:
+        text, posts = ask("/ app/shop enter " + keys)
+        tap.ok(posts == want and says in text, "an action: " + keys, (posts, text))
+    for keys in ("s", "S", "n", "r", "u", "d", "a", "D", "X"):
+        text, posts = ask("/ app/shop enter " + keys, "normal", "-readonly")
+        tap.ok(posts == [] and "not with -readonly" in text, "-readonly refuses " + keys, text)
+    for keys in ("s", "v", "u", "d down enter", "n"):
+        text, posts = ask("/ app/shop enter " + keys, "refusing")
+        tap.ok(len(posts) == 1 and "the disk is full - hint: free some space" in text,
+               "a refusal is shown with its hint: " + keys, text)
+
+
+def check_databases_written():
+    """Rows of databases and activity, as they are shown."""
+    out("daemon:normal", "databases", "/ app/ enter W 'dbs.json enter 7 W 'act.csv enter")
+    with open(os.path.join(work, "dbs.json")) as f:
+        rows = json.load(f)
+    tap.ok([r["path"] for r in rows] == ["/srv/app/%s.db" % n for n in
+                                         ("billing", "events", "shop", "users", "new")]
+           and rows[0]["behind"] == 41 and rows[0]["lag_ms"] == 180000
+           and "403" in rows[0]["error"] and rows[2]["txid"] == hex16(0x2b7), "databases as JSON", rows)
+    with open(os.path.join(work, "act.csv"), newline="") as f:
+        rows = list(csv.reader(f))
+    tap.ok(rows[0] == ["time", "kind", "database", "well", "what"] and len(rows) == 11
+           and rows[1][1] == "restore" and rows[4][3] == "no", "activity as CSV", rows)
 
 
 def check_many():
@@ -372,6 +497,8 @@ check_same_as_program()
 check_files()
 check_verify()
 check_many()
+check_actions()
+check_databases_written()
 check_errors()
 check_keys()
 tap.done()

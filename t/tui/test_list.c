@@ -308,7 +308,7 @@ static void names_find_requests(void **state) {
     assert_int_equal(request_of_name(VIEW_FILES, "nosuch"), REQ_NONE);
     assert_int_equal(request_of_name(VIEW_FILES, "axis"), REQ_AXIS);
     assert_string_equal(request_complete(VIEW_FILES, "wri", 0), "write-text");
-    assert_string_equal(request_complete(VIEW_FILES, "wri", 1), "write-json");
+    assert_string_equal(request_complete(VIEW_FILES, "wri", 1), "write-rows");
     assert_null(request_complete(VIEW_FILES, "wri", 2));
     assert_null(request_complete(VIEW_FILES, "axis", 0));
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The screens in doc/tui.md and README are those that litestream-tui prints.
+"""The screens in doc/tui.md and README are those that litestream-tui prints: of the vectors'
+replica, and of a scripted daemon (control.py).
 
 LS_SCREENS=write puts them down as they are now."""
 
@@ -11,7 +12,9 @@ import struct
 import sys
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import control
 import tap
 
 work = tap.scratch()
@@ -64,10 +67,12 @@ def check(path):
         tap.write(os.path.join(tap.SRC, path), ("\n".join(made) + "\n").encode())
 
 
+daemon = control.Server(os.path.join(work, "litestream.sock"))
 copy("shop", lambda path: True)
 copy("gap", in_gap)
 copy("thin", lambda path: not path.startswith("ltx/0/") or path[6:22] > "%016x" % 0x130)
 check("doc/tui.md")
 check("README")
+daemon.close()
 tap.ok(os.path.exists(os.path.join(tap.SRC, "doc/tui.md")), "the tour is there")
 tap.done()
