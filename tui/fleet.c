@@ -98,6 +98,17 @@ void fleet_carry(fleet *now, const fleet *before) {
     }
 }
 
+void fleet_look_up(fleet *f) {
+    for (size_t i = 0; i < f->n && f->n <= FLEET_VERIFIED_MAX; i++) {
+        fleet_db *db = &f->dbs[i];
+        ls_err ignored = LS_ERR_INIT;
+        if (db->meta_path == NULL || *db->meta_path == '\0' ||
+            ls_last_verify_load(db->meta_path, &db->verified, &ignored) != LS_OK) {
+            db->verified = (ls_last_verify){0};
+        }
+    }
+}
+
 /* ---- finding ---- */
 
 size_t fleet_find(const fleet *f, const char *path) {

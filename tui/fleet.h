@@ -49,6 +49,7 @@ typedef struct fleet_db {
     char *error, *hint; /* of a row that has not ended; NULL: none; owned */
     uint64_t error_count;
     int64_t error_since_ms;
+    ls_last_verify verified;     /* of its replica; any is false: never, or not known */
     uint64_t spark[SPARK_STEPS]; /* bytes captured, the present step last */
 } fleet_db;
 
@@ -92,6 +93,11 @@ LS_MUST ls_code fleet_read_info(fleet *f, const json_t *answer, ls_err *err);
 /* Carries the last minute over from the fleet before (NULL: none), and adds what was captured
  * since. now->taken_ns is set. */
 void fleet_carry(fleet *now, const fleet *before);
+
+/* Looks up when each replica was verified last, in files beside the database: not of more than
+ * FLEET_VERIFIED_MAX databases, as that would be as many files each time. */
+#define FLEET_VERIFIED_MAX 500u
+void fleet_look_up(fleet *f);
 
 /* The number of a database, or n. */
 size_t fleet_find(const fleet *f, const char *path);

@@ -72,7 +72,7 @@ static bool may_change(app *a) {
 void app_open_database(app *a, const char *path, int tab) {
     const fleet *f = a->news.fleet;
     size_t at = f != NULL ? fleet_find(f, path) : 0;
-    if (a->database != NULL && strcmp(a->database, path) == 0) {
+    if (a->name != NULL && a->database != NULL && strcmp(a->database, path) == 0) {
         a->tab = tab;
         return;
     }

@@ -248,6 +248,7 @@ ls_code source_databases(source *s, fleet **out, ls_err *err) {
         return ls_fail(err, LS_ENOMEM, "list databases");
     }
     ls_code rc = s->ops->databases(s, f, err);
+    fleet_look_up(f);
     f->taken_ns = ls_mono_ns(&ls_clock_system);
     if (rc != LS_OK) {
         fleet_unref(f);

@@ -231,6 +231,20 @@ static void draw_times(const app *a, canvas *c, int row, const fleet_db *db) {
                 db->next_snapshot_ms >= 0 && to_next > 0 ? "in " : "", when);
 }
 
+static void draw_verified(const app *a, canvas *c, int row, const fleet_db *db) {
+    const ls_last_verify *v = &db->verified;
+    char when[24];
+    if (!v->any) {
+        canvas_put(c, row, 0, c->cols, DIM, " never verified; v does it");
+    } else if (v->ok) {
+        canvas_putf(c, row, 0, c->cols, DIM, " verified %s: everything can be restored",
+                    ago(a, v->at_ms, when, sizeof(when)));
+    } else {
+        canvas_putf(c, row, 0, c->cols, ALERT, " ✗ verified %s: NOT everything can be restored",
+                    ago(a, v->at_ms, when, sizeof(when)));
+    }
+}
+
 static void draw_error(const app *a, canvas *c, int row, const fleet_db *db) {
     char age[16], text[1200];
     (void)snprintf(text, sizeof(text), "✗ %" PRIu64 " times, for %s: %.1000s", db->error_count,
@@ -249,6 +263,27 @@ static void draw_job(const app *a, canvas *c, int row, const fleet_job *j) {
                 ls_bytes_format(j->progress.bytes, all, sizeof(all)));
 }
 
+/* Where its replica is, what the replica lacks, and what runs. */
+static void draw_first(const databases_view *d, canvas *c, int row, const fleet_db *db) {
+    const app *a = d->base.app;
+    char text[1200], age[16], behind[16];
+    size_t len = (size_t)snprintf(text, sizeof(text), " %.200s → %.700s", ls_path_base(db->path),
+                                  *db->replica_url != '\0' ? db->replica_url : "no replica");
+    if (has_replica(db) && fleet_behind(db) > 0) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "   behind: %s, %s",
+                                behind_text(db, behind, sizeof(behind)),
+                                age_format(db->lag_ms, age, sizeof(age)));
+    } else if (has_replica(db) && db->lag_ms >= 1000) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "   behind: %s",
+                                age_format(db->lag_ms, age, sizeof(age)));
+    }
+    if (db->doing != NULL) {
+        (void)snprintf(text + len, sizeof(text) - len, "   %.60s for %s", db->doing,
+                       age_text(a, db->doing_since_ms, age, sizeof(age)));
+    }
+    canvas_put(c, row, 0, c->cols, PLAIN, text);
+}
+
 static void draw_strip(const databases_view *d, canvas *c) {
     const app *a = d->base.app;
     const list *l = &d->base.list;
@@ -264,13 +299,7 @@ static void draw_strip(const databases_view *d, canvas *c) {
     }
     const fleet_db *db = db_of(d, list_row(l, l->cursor));
     const fleet_job *j = fleet_active_job(d->fleet, db->path);
-    char doing[80] = "", age[16];
-    if (db->doing != NULL) {
-        (void)snprintf(doing, sizeof(doing), "   %s for %s", db->doing,
-                       age_text(a, db->doing_since_ms, age, sizeof(age)));
-    }
-    canvas_putf(c, row + 1, 0, c->cols, PLAIN, " %s → %s%s", ls_path_base(db->path),
-                *db->replica_url != '\0' ? db->replica_url : "no replica", doing);
+    draw_first(d, c, row + 1, db);
     if (db->error != NULL) {
         draw_error(a, c, row + 2, db);
     } else if (!d->fleet->live) {
@@ -279,6 +308,7 @@ static void draw_strip(const databases_view *d, canvas *c) {
     } else {
         draw_levels(c, row + 2, db);
         draw_times(a, c, row + 3, db);
+        draw_verified(a, c, row + 4, db);
     }
     if (j != NULL) {
         draw_job(a, c, row + 4, j);

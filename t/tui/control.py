@@ -69,6 +69,7 @@ def databases():
                  wal_size=3 * 10**6, last_sync_at="2026-11-21T14:19:53.000Z",
                  upload={"what": "upload", "since": "2026-11-21T14:19:55.000Z"}),
         database("/srv/old/2019.db", "stopped", 0x12, db_size=2 * 10**6, wal_size=0,
+                 replica_type="ftp", replica_url="ftp://old/2019",
                  last_sync_at="2026-11-19T14:00:00.000Z"),
         database("/srv/app/new.db", "missing", 0, db_size=0, wal_size=0, **nothing),
     ]

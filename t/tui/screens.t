@@ -400,6 +400,7 @@ ACTIONS = [  # keys, what is asked, what the screen says
      [("/register", {"path": "/srv/x.db", "replica_url": "file:///r/x"})],
      "the databases of a running daemon are fixed"),
     ("a end enter", [], "a path and a replica URL are needed"),
+    ("/ ctrl-u '2019 enter enter enter 6 t 3", [], "ftp"),
     ("y", [], "copied: " + SHOP),
     ("Y", [], "copied: 00000000000002b7"),
     ("D y", [], "copied: litestream unregister -socket s " + SHOP),
