@@ -28,7 +28,10 @@ struct feed {
     pthread_cond_t asked; /* and: the feed ends */
     int refs;
     ls_cancel cancel;
-    feed_places places; /* socket is owned */
+    bool has_daemon;              /* a socket was named */
+    const ls_config *config;      /* NULL: none */
+    source asked_place, followed; /* the daemon, for each thread; opened before they start, as curl
+                                and what it links is set up then, on the screen's thread alone */
     int wake_fd;
     fleet *fleet;
     happenings *events;
@@ -86,7 +89,8 @@ static void drop(feed *f) {
     happenings_unref(f->events);
     (void)pthread_mutex_destroy(&f->lock);
     (void)pthread_cond_destroy(&f->asked);
-    free((char *)(uintptr_t)f->places.socket);
+    source_done(&f->asked_place);
+    source_done(&f->followed);
     free(f);
 }
 
@@ -98,20 +102,16 @@ static void wait_until(feed *f, int64_t until_ns) {
 
 /* ---- asking ---- */
 
-static ls_code ask_daemon(feed *f, source *s, fleet **out, ls_err *err) {
-    ls_code rc = LS_OK;
-    if (f->places.socket == NULL) {
+static ls_code ask_daemon(feed *f, fleet **out, ls_err *err) {
+    if (!f->has_daemon) {
         return ls_fail(err, LS_ENOTFOUND, "the configuration names no control socket");
     }
-    if (s->ops == NULL) {
-        rc = source_open_daemon(s, f->places.socket, err);
-    }
-    return rc == LS_OK ? source_databases(s, out, err) : rc;
+    return source_databases(&f->asked_place, out, err);
 }
 
 static ls_code ask_config(feed *f, fleet **out, ls_err *err) {
     source s;
-    ls_code rc = source_open_config(&s, f->places.config, err);
+    ls_code rc = source_open_config(&s, f->config, err);
     if (rc == LS_OK) {
         rc = source_databases(&s, out, err);
     }
@@ -142,7 +142,7 @@ static void note_missing(feed *f) {
 }
 
 /* One try; the lock is not held meanwhile. */
-static void ask(feed *f, source *daemon) {
+static void ask(feed *f) {
     ls_err err = LS_ERR_INIT, other = LS_ERR_INIT;
     fleet *now = NULL;
     uint64_t wanted = f->wanted;
@@ -151,8 +151,8 @@ static void ask(feed *f, source *daemon) {
     f->happened = false;
     bool seen = f->fleet != NULL && f->fleet->live;
     unlock(f);
-    bool live = ask_daemon(f, daemon, &now, &err) == LS_OK;
-    if (!live && !seen && f->places.config != NULL) {
+    bool live = ask_daemon(f, &now, &err) == LS_OK;
+    if (!live && !seen && f->config != NULL) {
         (void)!ask_config(f, &now, &other);
     }
     lock(f);
@@ -191,16 +191,14 @@ static int64_t next_ask(const feed *f) {
 
 static void *ask_main(void *arg) {
     feed *f = arg;
-    source daemon = {0};
     lock(f);
     while (!ls_canceled(&f->cancel)) {
-        ask(f, &daemon);
+        ask(f);
         while (!ls_canceled(&f->cancel) && next_ask(f) > now_ns()) {
             wait_until(f, next_ask(f));
         }
     }
     unlock(f);
-    source_done(&daemon);
     drop(f);
     return NULL;
 }
@@ -236,14 +234,11 @@ static bool take_happening(void *arg, happening *h) {
 static void *follow_main(void *arg) {
     feed *f = arg;
     source_follower to = {.event = take_happening, .arg = f};
-    source s = {0};
     lock(f);
     while (!ls_canceled(&f->cancel)) {
         unlock(f);
-        ls_err err = LS_ERR_INIT;
-        if (s.ops != NULL || source_open_daemon(&s, f->places.socket, &err) == LS_OK) {
-            (void)!s.ops->follow(&s, &f->cancel, &to, &err);
-        }
+        ls_err ignored = LS_ERR_INIT; /* the asking thread tells what is wrong */
+        (void)!f->followed.ops->follow(&f->followed, &f->cancel, &to, &ignored);
         lock(f);
         f->deaf = true;
         tell(f);
@@ -252,7 +247,6 @@ static void *follow_main(void *arg) {
         }
     }
     unlock(f);
-    source_done(&s);
     drop(f);
     return NULL;
 }
@@ -273,17 +267,24 @@ static ls_code start_thread(feed *f, void *(*run)(void *arg), ls_err *err) {
 
 static ls_code init(feed *f, const feed_places *places, int wake_fd, ls_err *err) {
     pthread_condattr_t attr;
-    *f = (feed){.refs = 1, .wake_fd = wake_fd, .places = *places, .wanted = 1};
+    *f = (feed){.refs = 1, .wake_fd = wake_fd, .config = places->config, .wanted = 1};
     (void)pthread_mutex_init(&f->lock, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&f->asked, &attr);
     (void)pthread_condattr_destroy(&attr);
-    f->deaf = places->socket == NULL;
-    f->places.socket = places->socket != NULL ? strdup(places->socket) : NULL;
-    return places->socket != NULL && f->places.socket == NULL
-               ? ls_fail(err, LS_ENOMEM, "look for a daemon")
-               : LS_OK;
+    f->has_daemon = places->socket != NULL;
+    f->deaf = !f->has_daemon;
+    if (!f->has_daemon) {
+        return LS_OK;
+    }
+    ls_code rc = source_open_daemon(&f->asked_place, places->socket, err);
+    return rc == LS_OK ? source_open_daemon(&f->followed, places->socket, err) : rc;
+}
+
+static ls_code start_threads(feed *f, ls_err *err) {
+    ls_code rc = start_thread(f, ask_main, err);
+    return rc == LS_OK && f->has_daemon ? start_thread(f, follow_main, err) : rc;
 }
 
 ls_code feed_start(feed **out, const feed_places *places, int wake_fd, ls_err *err) {
@@ -295,10 +296,7 @@ ls_code feed_start(feed **out, const feed_places *places, int wake_fd, ls_err *e
     ls_code rc = init(f, places, wake_fd, err);
     lock(f);
     if (rc == LS_OK) {
-        rc = start_thread(f, ask_main, err);
-    }
-    if (rc == LS_OK && places->socket != NULL) {
-        rc = start_thread(f, follow_main, err);
+        rc = start_threads(f, err);
     }
     unlock(f);
     if (rc != LS_OK) {

@@ -88,10 +88,7 @@ def check_stopped(daemon):
     term.see("L0 TXID 4", "with what happens")
     daemon.process.send_signal(signal.SIGSTOP)
     term.keys("6", "R", "Q")
-    start = time.monotonic()
-    term.line("echo at the shell")
-    term.see("\nat the shell", "Q quits at once though nobody answers", seconds=4)
-    tap.ok(time.monotonic() - start < 4, "it took less than a timeout")
+    term.see("▸Databases", "Q quits at once though nobody answers", absent=True, seconds=4)
     daemon.process.send_signal(signal.SIGCONT)
 
 
