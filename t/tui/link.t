@@ -13,12 +13,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import control
-import pane
 import tap
+import tmux
 from support.daemon import Daemon
-
-if not pane.available():
-    tap.skip_all("no tmux")
 
 TUI = os.path.join(tap.BUILD, "litestream-tui")
 work = tap.scratch()
@@ -29,7 +26,7 @@ tap.write(CONFIG, ("socket: {enabled: true, path: %s}\ndbs:\n  - {path: %s/a.db,
 app = sqlite3.connect(os.path.join(work, "a.db"), isolation_level=None)
 app.execute("PRAGMA journal_mode = wal")
 app.execute("CREATE TABLE t (v)")
-term = pane.Pane(100, 24)
+term = tmux.Terminal(work, 100, 24)
 term.line("cd %s" % work)
 
 
@@ -54,9 +51,9 @@ def check_live(daemon):
         term.see("L0 TXID %d" % n, "a commit appears by itself, number %d" % n)
     term.keys("6")
     term.see("█", "and in the last minute of its database")
-    term.tmux("resize-window", "-t", "t", "-x", "60", "-y", "16")
+    term.resize(60, 16)
     term.see("   STATE    DATABASE", "in a small window too")
-    term.tmux("resize-window", "-t", "t", "-x", "100", "-y", "24")
+    term.resize(100, 24)
     term.see("LAST MINUTE", "and in a larger one again")
 
 
@@ -114,6 +111,7 @@ def check_comes():
     """At first there is the configuration alone."""
     term.line("clear; %s -config c.yml" % TUI)
     term.see("no daemon answers", "no daemon yet")
+    term.keys("6")
     daemon = Daemon(CONFIG, os.path.join(work, "log"))
     daemon.start()
     term.see("● ok", "one that comes is shown")
