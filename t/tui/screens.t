@@ -414,9 +414,9 @@ def check_actions():
     for keys, want, says in ACTIONS:
         text, posts = ask("/ app/shop enter " + keys)
         tap.ok(posts == want and says in text, "an action: " + keys, (posts, text))
-    for keys in ("s", "S", "n", "r", "u", "d", "a", "D", "X"):
+    for keys in ("s", "S", "n", "r", "u", "d", "a", "D", "X", ": 'reset enter", ": 'sync enter"):
         text, posts = ask("/ app/shop enter " + keys, "normal", "-readonly")
-        tap.ok(posts == [] and "not with -readonly" in text, "-readonly refuses " + keys, text)
+        tap.ok(posts == [] and "not with -readonly" in text, "-readonly refuses %s" % keys, text)
     for keys in ("s", "v", "u", "d down enter", "n"):
         text, posts = ask("/ app/shop enter " + keys, "refusing")
         tap.ok(len(posts) == 1 and "the disk is full - hint: free some space" in text,
