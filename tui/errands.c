@@ -205,7 +205,13 @@ bool errand_request(app *a, request r) {
     return true;
 }
 
+/* What runs here may be given up with -readonly, what runs there may not. */
 void errand_cancel_job(app *a, const fleet_job *j) {
+    if (a->readonly) {
+        (void)ls_fail(&a->err, LS_EUNSUPPORTED, "cancel job %llu: not with -readonly",
+                      (unsigned long long)j->id);
+        return;
+    }
     const action from = {
         .kind = ACT_CANCEL, .socket = borrowed(a->socket), .path = j->path, .job = j->id};
     (void)errand_start(a, &from);

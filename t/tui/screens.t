@@ -414,7 +414,8 @@ def check_actions():
     for keys, want, says in ACTIONS:
         text, posts = ask("/ app/shop enter " + keys)
         tap.ok(posts == want and says in text, "an action: " + keys, (posts, text))
-    for keys in ("s", "S", "n", "r", "u", "d", "a", "D", "X", ": 'reset enter", ": 'sync enter"):
+    for keys in ("s", "S", "n", "r", "u", "d", "a", "D", "X", ": 'reset enter", ": 'sync enter",
+                 "7 c", "ctrl-u / ctrl-u 'events enter c"):
         text, posts = ask("/ app/shop enter " + keys, "normal", "-readonly")
         tap.ok(posts == [] and "not with -readonly" in text, "-readonly refuses %s" % keys, text)
     for keys in ("s", "v", "u", "d down enter", "n"):
