@@ -107,6 +107,11 @@ static ls_code guarded_remove(ls_storage *s, const ls_ltx_info *files, size_t n,
     return ls_storage_remove(of(s)->inner, files, n, err);
 }
 
+static ls_code guarded_exact(ls_storage *s, ls_ltx_info *file, ls_err *err) {
+    ls_storage *inner = of(s)->inner;
+    return inner->ops->exact(inner, file, err);
+}
+
 static void guarded_free(ls_storage *s) {
     free(s->url);
     free(s);
@@ -125,6 +130,7 @@ ls_code ls_guard_new(ls_storage *inner, const ls_guard *guard, ls_storage **out,
                               .take_file = guarded_take_file,
                               .copy = guarded_copy,
                               .remove = guarded_remove,
+                              .exact = inner->ops->exact == NULL ? NULL : guarded_exact,
                               .free = guarded_free};
     g->base.ops = &g->ops;
     g->base.url = strdup(ls_storage_url(inner));

@@ -324,6 +324,15 @@ static ls_code metered_remove(ls_storage *s, const ls_ltx_info *files, size_t n,
     return rc;
 }
 
+/* A request that sends nothing but what is told of a file. */
+static ls_code metered_exact(ls_storage *s, ls_ltx_info *file, ls_err *err) {
+    ls_storage *inner = of(s)->inner;
+    int64_t begin = now();
+    ls_code rc = inner->ops->exact(inner, file, err);
+    count(of(s), LS_OP_GET, now() - begin, 0, rc);
+    return rc;
+}
+
 /* ---- Life ---- */
 
 static void metered_free(ls_storage *s) {
@@ -350,6 +359,7 @@ ls_code ls_metered_new(ls_storage *inner, ls_meter *meter, ls_levels *levels, ls
                               .put_file = metered_put_file,
                               .copy = metered_copy,
                               .remove = metered_remove,
+                              .exact = ops->exact == NULL ? NULL : metered_exact,
                               .each_object = ops->each_object == NULL ? NULL : metered_each_object,
                               .open_object = ops->open_object == NULL ? NULL : metered_open_object,
                               .free = metered_free};

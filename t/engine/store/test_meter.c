@@ -3,6 +3,7 @@
  */
 #include "engine/base/buf.h"
 #include "engine/ltx/encoder.h"
+#include "engine/replica/guard.h"
 #include "engine/store/meter.h"
 
 #include <setjmp.h>
@@ -211,6 +212,38 @@ static void requests_are_counted(void **state) {
     assert_string_equal(total(f, LS_OP_GET)->replica_type, "file");
 }
 
+/* ---- What a store can, one that counts or guards can too ---- */
+
+static ls_code tell_exact(ls_storage *s, ls_ltx_info *file, ls_err *err) {
+    (void)s;
+    (void)err;
+    file->created_ms = 77;
+    return LS_OK;
+}
+
+static void free_nothing(ls_storage *s) { (void)s; }
+
+static void exact_times_go_through(void **state) {
+    static const ls_storage_ops with = {.type = "s3", .exact = tell_exact, .free = free_nothing},
+                                without = {.type = "file", .free = free_nothing};
+    static char url[] = "s3://b";
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    const ls_guard guard = {.ours = 0};
+    for (int i = 0; i < 2; i++) {
+        ls_storage inner = {.ops = i == 0 ? &with : &without, .url = url}, *metered, *guarded;
+        ls_ltx_info file = file_of(0, 1, 1);
+        must(ls_metered_new(&inner, &f->meter, NULL, &metered, &err), &err);
+        must(ls_guard_new(metered, &guard, &guarded, &err), &err);
+        must(ls_storage_exact(guarded, &file, 1, &err), &err);
+        assert_int_equal(file.created_ms, i == 0 ? 77 : 0);
+        ls_storage_free(guarded);
+        ls_storage_free(metered);
+    }
+    assert_string_equal(total(f, LS_OP_GET)->replica_type, "s3");
+    assert_int_equal(total(f, LS_OP_GET)->count, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -219,6 +252,7 @@ int main(void) {
         TEST(levels_are_kept_up_with_changes),
         TEST(a_listing_beside_a_change_does_not_count),
         TEST(requests_are_counted),
+        TEST(exact_times_go_through),
     };
     return cmocka_run_group_tests_name("meter", tests, NULL, NULL);
 }
