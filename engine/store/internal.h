@@ -415,6 +415,8 @@ void ls_ids_done(ls_ids *ids);
 /* The error where two databases share what they must not. */
 ls_code ls_ids_clash(ls_id_kind kind, const char *path, const char *other, ls_err *err);
 
+void ls_set_check_files(ls_store *store); /* warns where there are more databases than open files */
+
 ls_entry *ls_set_find(const ls_store *store, const char *path); /* NULL: there is none */
 
 /* Adds a database, and starts it in a store that runs. LS_EBUSY: what it needs belongs to one that

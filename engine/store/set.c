@@ -222,11 +222,29 @@ static ls_code add(ls_store *store, const ls_coming *coming, ls_ids *ids, ls_ent
     return LS_OK;
 }
 
+/* Databases beyond the limit would fail one after the other, each with an error of its own. Said
+ * again when there are twice as many. */
+void ls_set_check_files(ls_store *store) {
+    struct rlimit limit;
+    rlim_t need = LS_STORE_OTHER_FILES + (rlim_t)store->n * LS_STORE_DB_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || need <= limit.rlim_cur ||
+        need < 2 * store->files_said) {
+        return;
+    }
+    store->files_said = need;
+    ls_log_write(store->log, LS_WARN, "the limit of open files is too low for the databases",
+                 LS_ATTRS(LS_STR("system", "store"), LS_INT("databases", (int64_t)store->n),
+                          LS_INT("limit", (int64_t)limit.rlim_cur), LS_INT("needed", (int64_t)need),
+                          LS_STR("hint", "raise it: LimitNOFILE= in the unit of systemd, or ulimit "
+                                         "-Hn in the shell, to what is needed or more")));
+}
+
 static void start(ls_entry *e) {
     ls_event_add(e, LS_EVENT_OF(LS_EVENT_DATABASE, -1, .text = "added"));
     ls_log_write(e->store->log, LS_INFO, "database added",
                  LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)),
                                 LS_STR("replica", e->ids.text[LS_ID_REPLICA])));
+    ls_set_check_files(e->store);
     if (e->monitored && e->halt == LS_HALT_NONE) {
         ls_entry_start(e);
     }

@@ -263,6 +263,7 @@ static void begin(ls_store *store) {
         }
     }
     store->running = true;
+    ls_set_check_files(store);
     ls_dirs_start(store);
     uint64_t ms = (uint64_t)(store->safety_interval / LS_MS);
     (void)uv_timer_start(&store->safety, on_safety, ms, ms);

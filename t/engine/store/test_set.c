@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -240,6 +241,37 @@ static void after_a_last_sync_that_fails_it_goes_on(void **state) {
     must(leave(f, f->path, &changed, &txid, &err), &err);
     await(f, has_count, &none);
     stop_well(f);
+}
+
+/* The limit is that of the process, and no database is opened here: nothing is done yet. */
+static void too_few_open_files_are_told(void **state) {
+    fixture *f = *state;
+    struct rlimit before, low;
+    ls_err err = LS_ERR_INIT;
+    for (int i = 0; i < 20; i++) {
+        char *path = ls_asprintf("%s/none%d.db", f->dir, i);
+        char *root = ls_asprintf("%s/rnone%d", f->dir, i);
+        (void)add_db(f, path, root);
+        free(path);
+        free(root);
+    }
+    make(f);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 200;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    launch(f);
+    assert_int_equal(logged(f, "the limit of open files is too low"), 1);
+    assert_int_equal(logged(f, "databases=20 limit=200 needed=440"), 1);
+    assert_true(logged(f, "LimitNOFILE") > 0);
+    char *path = ls_path_join(f->dir, "more.db"), *root = ls_path_join(f->dir, "rmore");
+    bool changed;
+    must(add(f, path, root, &changed, &err), &err);
+    assert_int_equal(logged(f, "the limit of open files is too low"), 1);
+    stop_well(f);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    free(path);
+    free(root);
 }
 
 /* ---- Many, at random ---- */
@@ -537,6 +569,7 @@ int main(void) {
         TEST(an_unregistered_database_is_synced_and_closed),
         TEST(a_stopped_database_can_be_unregistered),
         TEST(after_a_last_sync_that_fails_it_goes_on),
+        TEST(too_few_open_files_are_told),
         TEST(many_come_and_go_at_once),
         TEST(databases_come_and_go_with_the_configuration),
         TEST(a_changed_database_goes_on_with_its_new_settings),
