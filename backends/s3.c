@@ -231,7 +231,9 @@ static ls_code make_connections(ls_s3 *s, const ls_settings *settings, ls_err *e
     if (code == LS_OK && s->c.region != NULL) {
         s->region = strdup(s->c.region);
     }
-    s->base.url = ls_asprintf("s3://%s/%s", s->c.bucket, s->c.path);
+    s->base.url = ls_asprintf("s3://%s/%s%s%s", s->c.bucket, s->c.path,
+                              s->c.endpoint != NULL ? "?endpoint=" : "",
+                              s->c.endpoint != NULL ? s->c.endpoint : "");
     return code == LS_OK && (s->base.url == NULL || (s->c.region != NULL && s->region == NULL))
                ? ls_fail(err, LS_ENOMEM, "no memory to open a store")
                : code;

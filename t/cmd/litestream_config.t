@@ -7,7 +7,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap
-from program import as_json, config, error, litestream, success
+from program import as_json, config, error, left_out, litestream, success
 
 d = tap.scratch()
 
@@ -112,9 +112,19 @@ for replica_text, msg in [
     ("replica: {type: bogus}", "unknown replica type in config: \"bogus\""),
     ("replica: {type: sftpp, path: /x}", "unknown replica type in config: \"sftpp\""),
     ("replica: {url: 'bogus://x'}", "unknown replica type in config: \"bogus\""),
+] + [("replica: {type: %s, bucket: b, path: p}" % t, t + " replicas are not part of this build")
+     for t in left_out()
+] + [("replica: {url: '%s://h/p', account-key: k}" % t.upper(),
+      t + " replicas are not part of this build") for t in left_out()
+] + ([] if "s3" in left_out() else [
     ("replica: {type: s3, path: p}", "bucket required for s3 replica"),
-    ("replica: {url: 'WebDAVs://h/p'}", "webdav replicas are not part of this build"),
-]:
+    ("replica: {url: 's3://b/x', bucket: b}", "cannot specify url & bucket for s3 replica"),
+    ("replica: {url: 's3://b/x', path: p}", "cannot specify url & path for s3 replica"),
+    ("replica: {url: 's3://b/x?signPayload=perhaps'}",
+     's3 replica: sign-payload must be true or false, not "perhaps"'),
+    ("replica: {url: 's3://b/x?sse-customer-key=secret'}",
+     "s3: sse-customer-key must be valid base64"),
+]):
     error(databases("dbs: [{path: /z, replica: {path: /r}}, {path: /a, %s}]" % replica_text),
           "/a: " + msg)
 error(databases("dbs: [{dir: %s/none, pattern: '*.db', replica: {path: /r}}]" % d),

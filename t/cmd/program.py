@@ -28,6 +28,13 @@ def litestream(*args, env=None, **kw):
     return Result(tap.run(BIN, *args, env=e, **kw))
 
 
+def left_out():
+    """Types of stores that the build lacks."""
+    line = [l for l in litestream("version", "-verbose").out.splitlines()
+            if l.startswith("stores:")][0]
+    return [t for t in ("s3", "gs", "abs", "oss", "sftp", "nats", "webdav") if t not in line.split()]
+
+
 def error(r, msg, hint=None, name=None):
     """The run failed with this message (whole first line) and hint, and printed nothing else."""
     want = "Error: %s\n" % msg
