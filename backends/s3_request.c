@@ -254,7 +254,8 @@ static bool try_again(void *arg, const ls_http_request *r, const ls_http_answer 
     ls_s3_error e;
     (void)r;
     ls_s3_error_of(a, &e);
-    if (ls_s3_is_throttling(e.code)) {
+    /* 409: something else is going on with the object, or with what is above it. */
+    if (ls_s3_is_throttling(e.code) || a->status == 409) {
         return true;
     }
     if (strcmp(e.code, "RequestTimeTooSkewed") == 0 || strcmp(e.code, "RequestExpired") == 0) {

@@ -466,7 +466,7 @@ static void temporary_answers(void **state) {
     ls_storage *s = PLAIN_STORE();
     cloud_set("{'s3': [{'status': 503, 'body': '<Error><Code>SlowDown</Code></Error>'}, "
               "{'status': 400, 'body': '<Error><Code>RequestTimeout</Code></Error>'}, "
-              "{'status': 409, 'body': '<Error><Code>OperationAborted</Code></Error>'}]}");
+              "{'status': 409, 'body': '<Error><Code>ExistingObjectIsDirectory</Code></Error>'}]}");
     must_put(s, 1, 300);
     json_t *log = cloud_log();
     assert_int_equal(json_array_size(log), 4);
