@@ -487,7 +487,7 @@ static ls_code remove_one(ls_storage *s, const ls_ltx_info *file, ls_err *err) {
 }
 
 static ls_code gs_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_err *err) {
-    return ls_fanout(s, files, n, remove_one, err);
+    return ls_fanout_remove(s, files, n, remove_one, err);
 }
 
 /* ---- objects of other formats ---- */

@@ -7,10 +7,8 @@
  * Well before, as some services cut times to seconds and their clocks are not ours. Header times of
  * a level rise with the TXID: behind the first file that is too new none is asked.
  */
-#include "backends/storage.h"
+#include "backends/fanout.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #define THREADS 16
@@ -23,74 +21,27 @@ typedef struct asking {
     ls_storage *s;
     ls_ltx_info *files;
     bool *gone; /* of each file, where somebody wants to know */
-    size_t n;
-    atomic_size_t next;
-    atomic_bool stop;
 } asking;
 
-typedef struct asker {
-    pthread_t thread;
-    asking *a;
-    ls_code code;
-    ls_err err;
-} asker;
-
-static void *ask(void *arg) {
-    asker *w = arg;
-    while (!atomic_load(&w->a->stop)) {
-        size_t i = atomic_fetch_add(&w->a->next, 1);
-        if (i >= w->a->n) {
-            break;
-        }
-        w->code = w->a->s->ops->exact(w->a->s, &w->a->files[i], &w->err);
-        if (w->code == LS_ENOTFOUND) { /* deleted since it was listed */
-            ls_err_clear(&w->err);
-            w->code = LS_OK;
-            if (w->a->gone != NULL) {
-                w->a->gone[i] = true;
-            }
-        }
-        if (w->code != LS_OK) {
-            atomic_store(&w->a->stop, true);
+static ls_code ask(void *arg, size_t i, ls_err *err) {
+    const asking *a = arg;
+    ls_code code = a->s->ops->exact(a->s, &a->files[i], err);
+    if (code == LS_ENOTFOUND) { /* deleted since it was listed */
+        ls_err_clear(err);
+        code = LS_OK;
+        if (a->gone != NULL) {
+            a->gone[i] = true;
         }
     }
-    return NULL;
-}
-
-static ls_code first_failure(const asker *workers, size_t n, ls_err *err) {
-    for (size_t i = 0; i < n; i++) {
-        if (workers[i].code != LS_OK) {
-            *err = workers[i].err;
-            return workers[i].code;
-        }
-    }
-    return LS_OK;
+    return code;
 }
 
 static ls_code ask_all(ls_storage *s, ls_ltx_info *files, bool *gone, size_t n, ls_err *err) {
     if (s->ops->exact == NULL || n == 0) {
         return LS_OK;
     }
-    asking a = {.s = s, .files = files, .gone = gone, .n = n};
-    asker *workers = calloc(THREADS, sizeof *workers);
-    if (workers == NULL) {
-        return ls_fail(err, LS_ENOMEM, "no memory to ask for times");
-    }
-    size_t started = 1;
-    for (size_t i = 0; i < THREADS; i++) {
-        workers[i].a = &a;
-    }
-    /* The first works in this thread; where no other can be started it does all. */
-    while (started < THREADS && started < n &&
-           pthread_create(&workers[started].thread, NULL, ask, &workers[started]) == 0) {
-        started++;
-    }
-    (void)ask(&workers[0]);
-    for (size_t i = 1; i < started; i++) {
-        (void)pthread_join(workers[i].thread, NULL);
-    }
-    ls_code code = first_failure(workers, started, err);
-    free(workers);
+    asking a = {.s = s, .files = files, .gone = gone};
+    ls_code code = ls_fanout(n, THREADS, ask, &a, err);
     return code == LS_OK ? LS_OK : ls_wrap(err, "ask for the time of a file");
 }
 

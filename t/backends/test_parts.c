@@ -196,10 +196,10 @@ static void requests_for_many(void **state) {
     const size_t sizes[] = {0, 1, 2, 7, 8, 9, 600};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         atomic_store(&done, 0);
-        assert_int_equal(ls_fanout(NULL, files, sizes[i], count, &err), LS_OK);
+        assert_int_equal(ls_fanout_remove(NULL, files, sizes[i], count, &err), LS_OK);
         assert_int_equal(atomic_load(&done), sizes[i]);
     }
-    assert_int_equal(ls_fanout(NULL, files, 1000, count, &err), LS_EREMOTE);
+    assert_int_equal(ls_fanout_remove(NULL, files, 1000, count, &err), LS_EREMOTE);
     assert_string_equal(err.msg, "the number of the beast");
 }
 
