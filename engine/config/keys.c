@@ -155,7 +155,7 @@ const ls_key ls_keys[] = {
 
     BOTH("bucket", STRING, SET, "", "s3, gs, abs (container), oss, nats: bucket."),
     BOTH("region", STRING, SET, "", "s3, oss: region."),
-    BOTH("endpoint", STRING, SET, "", "s3, abs, oss: endpoint."),
+    BOTH("endpoint", STRING, SET, "", "s3, gs, abs, oss: endpoint."),
     SECRET("access-key-id", "s3, oss: access key."),
     SECRET("secret-access-key", "s3, oss: secret key."),
     BOTH("force-path-style", BOOL, SET, "", "s3: bucket in the path; true with an endpoint."),

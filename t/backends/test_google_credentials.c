@@ -206,9 +206,11 @@ static void of_the_file_of_gcloud(void **state) {
     (void)state;
     assert_int_equal(unsetenv("GOOGLE_APPLICATION_CREDENTIALS"), 0);
     assert_int_equal(setenv("CLOUDSDK_CONFIG", cloud_dir, 1), 0);
-    char *text = json_dumps(user("/token"), 0);
+    json_t *file = user("/token");
+    char *text = json_dumps(file, 0);
     free(cloud_file("application_default_credentials.json", text));
     free(text);
+    json_decref(file);
     free(token_now());
     char *form = cloud_last("body", NULL);
     assert_form(form, "grant_type", "refresh_token");
