@@ -17,3 +17,14 @@ ls_code ls_head_read(ls_reader *in, uint8_t head[LS_LTX_HEADER_SIZE], int64_t *m
     ls_code code = ls_read_full(in, head, LS_LTX_HEADER_SIZE, &got, err);
     return code == LS_OK ? ls_head_time(head, got, ms, err) : code;
 }
+
+ls_code ls_head_exact(ls_storage *s, ls_ltx_info *file, ls_err *err) {
+    uint8_t head[LS_LTX_HEADER_SIZE];
+    ls_reader *in;
+    ls_code code = s->ops->open(s, file, 0, sizeof head, &in, err);
+    if (code == LS_OK) {
+        code = ls_head_read(in, head, &file->created_ms, err);
+        ls_reader_close(in);
+    }
+    return code;
+}

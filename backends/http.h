@@ -89,9 +89,9 @@ typedef struct ls_http_hooks {
 LS_MUST ls_code ls_http_do(ls_http *http, ls_http_request *r, const ls_http_hooks *hooks,
                            ls_http_answer *a, ls_err *err);
 
-/* As ls_http_do for an answer of 200 or 206, whose body is then read through *body (closed by the
- * caller; at most a window of it is in memory; the connection is dropped if it is closed early).
- * Other answers are kept whole in a and *body is NULL. */
+/* As ls_http_do for an answer of 200, 206 or 207, whose body is then read through *body (closed by
+ * the caller; at most a window of it is in memory; the connection is dropped if it is closed
+ * early). Other answers are kept whole in a and *body is NULL. */
 LS_MUST ls_code ls_http_open(ls_http *http, ls_http_request *r, const ls_http_hooks *hooks,
                              ls_http_answer *a, ls_reader **body, ls_err *err);
 

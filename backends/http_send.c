@@ -239,7 +239,7 @@ static void body_close(ls_reader *base) {
     free(b);
 }
 
-static bool is_streamed(int status) { return status == 200 || status == 206; }
+static bool is_streamed(int status) { return status == 200 || status == 206 || status == 207; }
 
 ls_code ls_http_open(ls_http *http, ls_http_request *r, const ls_http_hooks *hooks,
                      ls_http_answer *a, ls_reader **body, ls_err *err) {

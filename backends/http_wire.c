@@ -251,7 +251,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg) {
     ls_http_wire *w = arg;
     (void)size; /* always 1 */
     long status = w->stream ? status_of(w) : 0;
-    return status == 200 || status == 206 ? fill_window(w, data, n) : keep(w, data, n);
+    return status == 200 || status == 206 || status == 207 ? fill_window(w, data, n)
+                                                           : keep(w, data, n);
 }
 
 static size_t body_left(const ls_http_wire *w, size_t most) {

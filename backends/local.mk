@@ -47,3 +47,7 @@ liblitestream_la_SOURCES += backends/nats.c backends/nats_conn.c backends/nats_c
 	backends/nats_key.c backends/nats_key.h backends/nats_info.c backends/nats_put.c \
 	backends/nats_read.c backends/nats_object.h
 endif
+if HAVE_WEBDAV
+liblitestream_la_SOURCES += backends/webdav.c backends/webdav.h backends/webdav_list.c \
+	backends/webdav_put.c
+endif

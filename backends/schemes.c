@@ -33,6 +33,9 @@ const ls_store_scheme *const ls_store_schemes[] = {
 #ifdef HAVE_NATS
     &ls_nats_scheme,
 #endif
+#ifdef HAVE_WEBDAV
+    &ls_webdav_scheme,
+#endif
     NULL,
 };
 

@@ -13,6 +13,7 @@ extern const ls_store_scheme ls_gs_scheme;
 extern const ls_store_scheme ls_abs_scheme;
 extern const ls_store_scheme ls_oss_scheme;
 extern const ls_store_scheme ls_sftp_scheme;
+extern const ls_store_scheme ls_webdav_scheme;
 extern const ls_store_scheme ls_nats_scheme;
 
 /* Is word, of len bytes and in any case, one of the words of list, which '|' sets apart? list may

@@ -2,6 +2,7 @@
  * The SFTP store: PATH/ltx/<level>/<min>-<max>.ltx on a server, below the login's home folder where
  * PATH does not begin with a slash. sftp_put.c writes.
  */
+#include "backends/head.h"
 #include "backends/schemes.h"
 #include "backends/sftp_store.h"
 #include "backends/ssh.h"
@@ -285,6 +286,7 @@ static const ls_storage_ops sftp_ops = {
     .put = ls_sftp_put,
     .copy = ls_sftp_copy_file,
     .remove = sftp_remove,
+    .exact = ls_head_exact,
     .free = sftp_free,
 };
 

@@ -136,3 +136,11 @@ t_backends_test_nats_SOURCES = t/backends/test_nats.c
 t_backends_test_nats_LDADD = $(LS_TEST_LIBS)
 t_backends_test_nats_LDFLAGS = $(AM_LDFLAGS) -static
 t_backends_test_nats_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+if HAVE_WEBDAV
+UNIT_TESTS += t/backends/test_webdav_list
+check_PROGRAMS += t/backends/test_webdav_list
+endif
+t_backends_test_webdav_list_SOURCES = t/backends/test_webdav_list.c
+t_backends_test_webdav_list_LDADD = $(LS_TEST_LIBS)
+t_backends_test_webdav_list_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_webdav_list_CPPFLAGS = $(LS_TEST_CPPFLAGS)

@@ -58,8 +58,11 @@ endif
 if HAVE_NATS
 STORE_TESTS += t/cmd/store_nats.t
 endif
+if HAVE_WEBDAV
+STORE_TESTS += t/cmd/store_webdav.t
+endif
 TAP_TESTS += $(STORE_TESTS)
-EXTRA_DIST += t/cmd/store_sftp.t t/cmd/store_nats.t
+EXTRA_DIST += t/cmd/store_sftp.t t/cmd/store_nats.t t/cmd/store_webdav.t
 
 # litestream with disks that a test can fill.
 check_PROGRAMS += t/cmd/litestream_full
