@@ -49,7 +49,7 @@ def logins(server, story):
         return text
 
     for type_ in ("ed25519", "ecdsa", "rsa"):
-        lists("a host key of type " + type_, server.settings(host_key=type_))
+        lists("a host key of type %s" % type_, server.settings(host_key=type_))
     lists("an RSA key", server.settings("client_rsa"))
     lists("a locked key with its passphrase", server.settings("client_locked"),
           **{VARIABLE: PASSPHRASE})
