@@ -116,7 +116,10 @@ static ls_code open_file(ls_db *db, bool *missing, ls_err *err) {
         return *missing ? LS_OK : ls_fail_errno(err, errno, "open %s", db->path);
     }
     struct stat st;
-    if (fstat(db->db_fd, &st) != 0 || st.st_ino != db->claim.ino || st.st_dev != db->claim.dev) {
+    if (fstat(db->db_fd, &st) != 0) {
+        return ls_fail_errno(err, errno, "fstat %s", db->path);
+    }
+    if (st.st_ino != db->claim.ino || st.st_dev != db->claim.dev) {
         return ls_fail(err, LS_EBUSY, "%s was replaced this moment", db->path);
     }
     return check_header(db, missing, err);

@@ -158,7 +158,7 @@ static int by_text(const void *a, const void *b) {
 }
 
 static ls_code read_names(ls_scan *s, const char *path, int fd, names *n) {
-    *n = (names){NULL};
+    *n = (names){0};
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     DIR *dir = own < 0 ? NULL : fdopendir(own);
     if (dir == NULL) {
