@@ -123,7 +123,7 @@ told(litestream("replicate", "-config", path("no.yml"), db, url), "replicate: UR
      "-config")
 told(litestream("replicate", "-config", config(d, "dbs:\n- path: /a\n  replcia: {}\n")),
      "a wrong key", path("litestream.yml") + ":3:3", "replcia")
-told(litestream("replicate", "-config", config(d, "exec: sleep 1\n")), "exec in the configuration",
+told(litestream("replicate", "-config", config(d, "exec: /no/such/program\n")), "exec: no such program",
      "exec")
 told(litestream("replicate", "-config", config(d, "dbs: [{path: %s}]\n" % db)),
      "replicate: no replica", "must specify replica")

@@ -197,7 +197,9 @@ tap.equal(fds.get(0), "/dev/null", "its standard input is /dev/null")
 tap.equal({n: name for n, name in fds.items() if n > 2 and not name.startswith(r.db)}, {},
           "it has no descriptor but the standard ones and those of its own database")
 tap.equal(found.get("blocked"), 0, "no signal is held back")
-tap.equal(found.get("ignored", 0) & ~(1 << (signal.SIGPIPE - 1)) & ~(1 << (signal.SIGXFSZ - 1)),
+# Two of Python's, and those above 31, which the C library has for itself.
+OTHERS = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)
+tap.equal(found.get("ignored", 0) & 0x7FFFFFFF & ~OTHERS,
           1 << (signal.SIGHUP - 1), "what nohup ignores stays ignored, and nothing else")
 tap.equal(found.get("files"), 200, "its limit of open files is not raised")
 tap.equal((found.get("mine"), found.get("key")), ("yes", "id"), "it has the environment")

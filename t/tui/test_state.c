@@ -82,8 +82,8 @@ static void damage_is_ignored_and_told(void **arg) {
                                         "order files 1 upside\n",
                                         "order nosuch 1\n",
                                         "axis sideways\n",
-                                        "\x7f"
-                                        "ELF\n"};
+                                        ("\x7f"
+                                         "ELF\n")};
     (void)arg;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         ls_err err = LS_ERR_INIT;

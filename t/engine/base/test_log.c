@@ -113,8 +113,8 @@ static void pretty_record(void **state) {
 static void source(void **state) {
     static const char *const before[] = {
         [LS_LOG_TEXT] = " level=INFO source=t/engine/base/test_log.c:",
-        [LS_LOG_JSON] = ",\"level\":\"INFO\",\"source\":{\"function\":\"source\",\"file\":"
-                        "\"t/engine/base/test_log.c\",\"line\":",
+        [LS_LOG_JSON] = (",\"level\":\"INFO\",\"source\":{\"function\":\"source\",\"file\":"
+                         "\"t/engine/base/test_log.c\",\"line\":"),
         [LS_LOG_PRETTY] = " INF base/test_log.c:"};
     static const char *const after[] = {
         [LS_LOG_TEXT] = " msg=m\n", [LS_LOG_JSON] = "},\"msg\":\"m\"}\n", [LS_LOG_PRETTY] = " m\n"};

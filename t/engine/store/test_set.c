@@ -455,8 +455,8 @@ static void two_databases_swap_their_replicas(void **state) {
 static void a_bad_configuration_changes_nothing(void **state) {
     static const char *const bad[] = {"dbs: [", "dbz: []",
                                       "dbs: [{path: /x.db, replica: {url: 's9://x'}}]",
-                                      "dbs: [{path: /x.db, replica: {path: /r}}, "
-                                      "{path: /y.db, replica: {path: /r}}]"};
+                                      ("dbs: [{path: /x.db, replica: {path: /r}}, "
+                                       "{path: /y.db, replica: {path: /r}}]")};
     fixture *f = *state;
     ls_reload_counts c;
     second a = second_of(f, "a.db");
