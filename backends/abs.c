@@ -13,16 +13,16 @@
 #include "backends/paged.h"
 #include "backends/schemes.h"
 #include "backends/xml.h"
+#include "engine/base/clock.h"
 #include "engine/base/text.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define KEY_MAX 512 /* bytes of an account's key */
 #define COPY_POLLS 600
-#define COPY_PAUSE_MS 200
+#define COPY_PAUSE (200 * LS_MS)
 
 static ls_abs *of(ls_storage *s) { return (ls_abs *)s; }
 
@@ -225,7 +225,6 @@ static ls_code look_at(ls_abs *abs, const char *name, ls_ltx_info *file, char *s
 static ls_code await_copy(ls_abs *abs, const char *name, ls_ltx_info *out, ls_err *err) {
     char status[32];
     for (int i = 0; i < COPY_POLLS; i++) {
-        const struct timespec pause = {.tv_nsec = COPY_PAUSE_MS * 1000000L};
         ls_code code = look_at(abs, name, out, status, sizeof status, err);
         if (code != LS_OK || status[0] == '\0' || strcmp(status, "success") == 0) {
             return code;
@@ -233,7 +232,7 @@ static ls_code await_copy(ls_abs *abs, const char *name, ls_ltx_info *out, ls_er
         if (strcmp(status, "pending") != 0) {
             return ls_fail(err, LS_EREMOTE, "abs: copy to %s: %s", name, status);
         }
-        (void)nanosleep(&pause, NULL);
+        (void)ls_pause(COPY_PAUSE, NULL);
     }
     return ls_fail(err, LS_ETIMEDOUT, "abs: copy to %s does not end", name);
 }

@@ -11,6 +11,7 @@
 #include "backends/parts.h"
 #include "backends/stamp.h"
 #include "engine/base/buf.h"
+#include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 
@@ -18,12 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #define PART ((size_t)8 << 20) /* a multiple of 256 KiB, as the service wants it */
 #define PART_TRIES 6
 #define ROUNDS_MAX 50
-#define PAUSE_FIRST_MS 100
+#define PAUSE_FIRST (100 * LS_MS)
 #define INCOMPLETE 308
 
 typedef struct upload {
@@ -250,12 +250,6 @@ static uint64_t persisted(const ls_gcs_call *c) {
     return last != NULL ? strtoull(last + 1, NULL, 10) + 1 : 0;
 }
 
-static void pause_before(int try) {
-    const long ms = (long)PAUSE_FIRST_MS << (try < 7 ? try : 7);
-    const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)nanosleep(&ts, NULL);
-}
-
 static bool is_temporary(int status) { return status == 408 || status == 429 || status >= 500; }
 
 /* What an answer of the session means: all is stored, the part is, or a rest of it is to be sent
@@ -295,7 +289,7 @@ static ls_code send_part(upload *u, ls_err *err) {
             ls_err_clear(err);
             code = LS_OK;
             ask = true;
-            pause_before(try);
+            (void)ls_pause(PAUSE_FIRST << (try < 7 ? try : 7), NULL);
         } else if (code == LS_OK) {
             code = look_at(u, &c, &from, &stored, try > 0, err);
             ask = from == u->parts.off + u->parts.len; /* all is there and not yet put together */

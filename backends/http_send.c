@@ -8,14 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #define TOKENS_MAX 500
 #define TOKENS_RETRY 5
-#define PAUSE_FIRST (100 * LS_MS)
-#define PAUSE_MAX (20 * LS_SEC)
-#define SLICE (50 * LS_MS)
 
 struct ls_http {
     ls_http_options o; /* its texts are owned */
@@ -86,28 +81,6 @@ static bool is_temporary(int status) {
            status == 504;
 }
 
-static int64_t random_pause(int try) {
-    uint32_t dice = UINT32_MAX / 2;
-    (void)!getrandom(&dice, sizeof dice, GRND_NONBLOCK);
-    int64_t most = try < 8 ? PAUSE_FIRST << try : PAUSE_MAX
-        ;
-    most = most < PAUSE_MAX ? most : PAUSE_MAX;
-    return (int64_t)((double)most * (dice / 4294967296.0));
-}
-
-static ls_code wait_ns(const ls_cancel *cancel, int64_t ns, ls_err *err) {
-    while (ns > 0) {
-        int64_t part = cancel != NULL && ns > SLICE ? SLICE : ns;
-        const struct timespec ts = {.tv_sec = part / LS_SEC, .tv_nsec = part % LS_SEC};
-        if (ls_canceled(cancel)) {
-            return ls_fail(err, LS_ECANCELED, "canceled");
-        }
-        (void)nanosleep(&ts, NULL);
-        ns -= part;
-    }
-    return LS_OK;
-}
-
 typedef struct exchange {
     ls_http *http;
     ls_http_request *r;
@@ -163,7 +136,7 @@ static int64_t pause_before_retry(const exchange *x) {
     if (asked > 0) {
         return asked < LS_HTTP_RETRY_AFTER_MAX / LS_SEC ? asked * LS_SEC : LS_HTTP_RETRY_AFTER_MAX;
     }
-    return random_pause(x->tries - 1);
+    return ls_retry_pause_ns((unsigned)x->tries - 1);
 }
 
 static ls_code try_all(exchange *x, ls_err *err) {
@@ -178,9 +151,8 @@ static ls_code try_all(exchange *x, ls_err *err) {
             return code;
         }
         ls_err_clear(err);
-        code = wait_ns(x->http->o.cancel, pause_before_retry(x), err);
-        if (code != LS_OK) {
-            return code;
+        if (!ls_pause(pause_before_retry(x), x->http->o.cancel)) {
+            return ls_fail(err, LS_ECANCELED, "canceled");
         }
     }
 }

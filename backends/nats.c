@@ -20,9 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TRIES 5
@@ -60,16 +58,6 @@ static ls_code take(nats_store *st, ls_nats_bucket **b, ls_err *err) {
     return code;
 }
 
-static void pause_after(unsigned tries) {
-    uint64_t ns = (100u << tries) * (uint64_t)LS_MS;
-    uint32_t random = 0;
-    if (getrandom(&random, sizeof random, 0) == sizeof random) {
-        ns = ns / 1000 * (random % 1000);
-    }
-    const struct timespec pause = {.tv_sec = (time_t)(ns / LS_SEC), .tv_nsec = (long)(ns % LS_SEC)};
-    (void)nanosleep(&pause, NULL);
-}
-
 /* Does a job that can be done again from its start. */
 typedef ls_code (*job_fn)(ls_nats_bucket *b, void *arg, ls_err *err);
 static ls_code run(nats_store *st, job_fn job, void *arg, ls_err *err) {
@@ -85,7 +73,7 @@ static ls_code run(nats_store *st, job_fn job, void *arg, ls_err *err) {
             return code;
         }
         ls_err_clear(err);
-        pause_after(tries - 1);
+        (void)ls_pause(ls_retry_pause_ns(tries - 1), NULL);
     }
 }
 

@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CA_FILES_MAX (4u << 20)
 #define RECONNECT_BUFFER (8 << 20)
@@ -264,7 +263,6 @@ bool ls_nats_bucket_ready(const ls_nats_bucket *b) {
         if (status == NATS_CONN_STATUS_CLOSED || ls_mono_ns(&ls_clock_system) > end) {
             return status != NATS_CONN_STATUS_CLOSED;
         }
-        const struct timespec slice = {.tv_nsec = 5 * LS_MS};
-        (void)nanosleep(&slice, NULL);
+        (void)ls_pause(5 * LS_MS, NULL);
     }
 }

@@ -1,14 +1,14 @@
 /* A stored file read to its end over a connection that breaks; see resume.h. */
 #include "backends/resume.h"
+#include "engine/base/clock.h"
+#include "engine/base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define FIRST_PAUSE_MS 250u
-#define SLICE_MS 50u /* how soon a cancelled job is noticed while it waits */
+#define FIRST_PAUSE (250 * LS_MS)
 
 typedef struct resume_reader {
     ls_reader base;
@@ -56,13 +56,6 @@ static ls_code read_some(resume_reader *r, void *buf, size_t len, size_t *got, l
     return code;
 }
 
-static void wait_ms(const resume_reader *r, unsigned ms) {
-    for (unsigned done = 0; done < ms && !ls_canceled(r->cancel); done += SLICE_MS) {
-        const struct timespec slice = {.tv_nsec = SLICE_MS * 1000000L};
-        (void)nanosleep(&slice, NULL);
-    }
-}
-
 /* After a failure: may it be tried again? Waits if so. */
 static bool try_again(resume_reader *r, ls_code code) {
     close_in(r);
@@ -70,7 +63,7 @@ static bool try_again(resume_reader *r, ls_code code) {
         r->tries == LS_RESUME_TRIES) {
         return false;
     }
-    wait_ms(r, FIRST_PAUSE_MS << r->tries);
+    (void)ls_pause(FIRST_PAUSE << r->tries, r->cancel);
     r->tries++;
     return true;
 }

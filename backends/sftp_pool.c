@@ -6,8 +6,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
 #define RETRY_FOR (20 * LS_SEC) /* a host that does not answer is not waited for again */
 
@@ -184,16 +182,6 @@ void ls_sftp_unlock(ls_sftp_conn *conn) { (void)pthread_mutex_unlock(&conn->lock
 
 /* ---- jobs ---- */
 
-static void pause_after(unsigned tries) {
-    uint64_t ns = (100u << tries) * (uint64_t)LS_MS;
-    uint32_t random = 0;
-    if (getrandom(&random, sizeof random, 0) == sizeof random) {
-        ns = ns / 1000 * (random % 1000);
-    }
-    const struct timespec pause = {.tv_sec = (time_t)(ns / LS_SEC), .tv_nsec = (long)(ns % LS_SEC)};
-    (void)nanosleep(&pause, NULL);
-}
-
 /* *lost: it may go well on another connection. */
 static ls_code run_once(ls_sftp_pool *pool, ls_sftp_job_fn job, void *arg, ls_sftp_conn **kept,
                         bool *lost, ls_err *err) {
@@ -226,6 +214,6 @@ ls_code ls_sftp_run(ls_sftp_pool *pool, ls_sftp_job_fn job, void *arg, ls_sftp_c
             return code;
         }
         ls_err_clear(err);
-        pause_after(tries - 1);
+        (void)ls_pause(ls_retry_pause_ns(tries - 1), NULL);
     }
 }

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 
 #define DEFAULT_TIMEOUT_NS (30 * LS_SEC)
 /* The server sends something each 5 s; a stream without a sign of life for as long is over. */
@@ -173,7 +172,6 @@ static bool is_full(const ls_client *c, CURLcode done) {
 }
 
 static CURLcode perform(ls_client *c, int64_t timeout_ns) {
-    const struct timespec pause = {.tv_nsec = FULL_PAUSE_NS};
     int64_t end = ls_mono_ns(&ls_clock_system) + timeout_ns, left = timeout_ns;
 
     for (;;) {
@@ -186,7 +184,7 @@ static CURLcode perform(ls_client *c, int64_t timeout_ns) {
             return done;
         if (left <= FULL_PAUSE_NS)
             return CURLE_OPERATION_TIMEDOUT;
-        (void)nanosleep(&pause, NULL);
+        (void)ls_pause(FULL_PAUSE_NS, NULL);
     }
 }
 

@@ -6,6 +6,7 @@
  * listen. A socket that is there already is replaced only if nobody answers on it. Two daemons that
  * start at once cannot both find that out: the folder is locked meanwhile.
  */
+#include "engine/base/clock.h"
 #include "engine/control/internal.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 64
@@ -108,13 +108,12 @@ static ls_code bind_unix(const struct sockaddr_un *addr, unsigned mode, int *fd,
 
 /* -1 where it cannot be locked: it is a net, not a need. */
 static int lock_folder(const char *path) {
-    const struct timespec pause = {.tv_nsec = 10 * LS_MS};
     char *dir = ls_path_dir(path);
     int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     free(dir);
     for (int i = 0; fd >= 0 && i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) != 0; i++)
-        (void)nanosleep(&pause, NULL);
+        (void)ls_pause(10 * LS_MS, NULL);
     return fd;
 }
 

@@ -1,11 +1,11 @@
 /* Start and stop of the control server: see server.h. */
+#include "engine/base/clock.h"
 #include "engine/control/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long running requests may take to end. */
@@ -109,11 +109,10 @@ static void close_listener(ls_listener *l) {
 }
 
 static void await_requests(const ls_control *c) {
-    const struct timespec pause = {.tv_nsec = 5 * LS_MS};
     int64_t until = ls_mono_ns(&ls_clock_system) + STOP_NS;
 
     while (atomic_load(&c->running) > 0 && ls_mono_ns(&ls_clock_system) < until)
-        (void)nanosleep(&pause, NULL);
+        (void)ls_pause(5 * LS_MS, NULL);
 }
 
 void ls_control_stop(ls_control *c) {

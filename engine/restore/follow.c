@@ -15,6 +15,7 @@
 #include "engine/restore/next.h"
 
 #include "backends/resume.h"
+#include "engine/base/clock.h"
 #include "engine/base/text.h"
 #include "engine/ltx/merge.h"
 #include "engine/ltx/spill.h"
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define INTERVAL_DEFAULT LS_SEC
@@ -38,7 +38,6 @@
 #define BACKOFF_MAX (30 * LS_SEC)
 #define LOG_EVERY (30 * LS_SEC)
 /* How long a signal may go unnoticed. */
-#define SLICE (50 * LS_MS)
 #define SIDECAR_MAX 64
 /* New plans in one look where a file is gone before it is read: its successor is there by then. */
 #define PLANS_MAX 3
@@ -487,15 +486,6 @@ static int64_t pause_for(const ls_follow *f, const trouble *t) {
     return pause < BACKOFF_MAX || f->opts.interval_ns > BACKOFF_MAX ? pause : BACKOFF_MAX;
 }
 
-static void sleep_ns(int64_t ns, const ls_cancel *cancel) {
-    while (ns > 0 && !ls_canceled(cancel)) {
-        const int64_t part = ns < SLICE ? ns : SLICE;
-        const struct timespec t = {.tv_sec = part / LS_SEC, .tv_nsec = part % LS_SEC};
-        (void)nanosleep(&t, NULL);
-        ns -= part;
-    }
-}
-
 ls_code ls_follow_run(ls_follow *f, ls_err *err) {
     char interval[32];
     const ls_cancel *cancel = f->opts.restore.cancel;
@@ -519,7 +509,7 @@ ls_code ls_follow_run(ls_follow *f, ls_err *err) {
         } else if (code != LS_ECANCELED) {
             tell(f, &t, err);
         }
-        sleep_ns(pause_for(f, &t), cancel);
+        (void)ls_pause(pause_for(f, &t), cancel);
     }
     ls_err_clear(err);
     ls_log_write(f->opts.log, LS_INFO, "follow mode stopped", LS_ATTRS(LS_TXID("txid", f->txid)));

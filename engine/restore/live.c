@@ -3,6 +3,7 @@
 
 #include "engine/restore/journal.h"
 
+#include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/sqlite.h"
 #include "engine/ltx/bytes.h"
@@ -356,8 +357,7 @@ ls_code ls_live_exclusive(ls_live *l, int64_t wait_ns, const ls_cancel *cancel, 
             return ls_hint(err, "a read transaction does not end; until it does, others see the "
                                 "database as it is now");
         }
-        const struct timespec pause = {.tv_nsec = PAUSE_NS};
-        (void)nanosleep(&pause, NULL);
+        (void)ls_pause(PAUSE_NS, NULL);
     }
 }
 

@@ -26,6 +26,31 @@ static void system_clocks_run(void **state) {
     }
 }
 
+static void pauses_end(void **state) {
+    (void)state;
+    ls_cancel set = {0};
+    int64_t begin = ls_mono_ns(&ls_clock_system);
+    assert_true(ls_pause(3000000, NULL));
+    assert_true(ls_mono_ns(&ls_clock_system) - begin >= 3000000);
+    assert_true(ls_pause(0, &set));
+    ls_cancel_set(&set);
+    assert_false(ls_pause(INT64_MAX, &set));
+}
+
+static void retries_pause_longer_each_time(void **state) {
+    (void)state;
+    for (unsigned tries = 0; tries < 70; tries++) {
+        int64_t most = tries < 8 ? (int64_t)100000000 << tries : 20000000000;
+        int64_t longest = 0;
+        for (int i = 0; i < 200; i++) {
+            int64_t ns = ls_retry_pause_ns(tries);
+            assert_true(ns >= 0 && ns < most && ns < 20000000000);
+            longest = ns > longest ? ns : longest;
+        }
+        assert_true(longest > most / 2 || most > 20000000000);
+    }
+}
+
 typedef struct fake_clock {
     ls_clock base;
     int64_t ms;
@@ -65,6 +90,8 @@ int main(void) {
         cmocka_unit_test(system_clocks_run),
         cmocka_unit_test(simulated_time),
         cmocka_unit_test(cancel_is_seen),
+        cmocka_unit_test(pauses_end),
+        cmocka_unit_test(retries_pause_longer_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
