@@ -5,16 +5,12 @@
 #include "engine/base/buf.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #define URL_MAX 16384
 #define VALUE_MAX 16384
-#define SPOOL_CHUNK (256 * 1024)
 
 static void header_done(ls_http_header *h) {
     free(h->name);
@@ -146,61 +142,4 @@ char *ls_http_encode(const char *text, bool keep_slash) {
         out[n] = '\0';
     }
     return out;
-}
-
-/* ---- bodies ---- */
-
-static ls_code open_unlinked(int *fd, ls_err *err) {
-    const char *env = getenv("TMPDIR");
-    const char *dir = env != NULL && env[0] != '\0' ? env : "/tmp";
-    *fd = ls_open(dir, O_RDWR | O_TMPFILE, 0600);
-    if (*fd >= 0) {
-        return LS_OK;
-    }
-    char *path = ls_asprintf("%s/litestream-XXXXXX", dir);
-    if (path == NULL) {
-        return ls_fail(err, LS_ENOMEM, "no memory for a temporary file");
-    }
-    *fd = mkostemp(path, O_CLOEXEC);
-    ls_code code = LS_OK;
-    if (*fd < 0) {
-        (void)ls_fail_errno(err, errno, "create a temporary file in %s", dir);
-        code = ls_hint(err, "set TMPDIR to a folder that can be written to");
-    } else {
-        (void)unlink(path);
-    }
-    free(path);
-    return code;
-}
-
-static ls_code copy_all(ls_reader *in, int fd, uint64_t *size, ls_err *err) {
-    char *buf = malloc(SPOOL_CHUNK);
-    if (buf == NULL) {
-        return ls_fail(err, LS_ENOMEM, "no memory to copy a stream");
-    }
-    ls_code code = LS_OK;
-    size_t got = 1;
-    while (code == LS_OK && got > 0) {
-        code = ls_read_full(in, buf, SPOOL_CHUNK, &got, err);
-        if (code == LS_OK && got > 0) {
-            code = ls_write_full(fd, buf, got, "a temporary file", err);
-            *size += got;
-        }
-    }
-    free(buf);
-    return code;
-}
-
-ls_code ls_http_spool(ls_reader *in, int *fd, uint64_t *size, ls_err *err) {
-    *size = 0;
-    ls_code code = open_unlinked(fd, err);
-    if (code != LS_OK) {
-        return code;
-    }
-    code = copy_all(in, *fd, size, err);
-    if (code != LS_OK) {
-        (void)close(*fd);
-        *fd = -1;
-    }
-    return code;
 }

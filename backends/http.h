@@ -99,8 +99,4 @@ LS_MUST ls_code ls_http_open(ls_http *http, ls_http_request *r, const ls_http_ho
  */
 LS_MUST char *ls_http_encode(const char *text, bool keep_slash);
 
-/* A whole stream into an unlinked temporary file, for bodies that must be sent again: *fd at its
- * start, *size. LTX streams come by ls_storage_put_file as files and need no copy. */
-LS_MUST ls_code ls_http_spool(ls_reader *in, int *fd, uint64_t *size, ls_err *err);
-
 #endif

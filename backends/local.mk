@@ -5,7 +5,8 @@ liblitestream_la_SOURCES += backends/storage.c backends/url.c backends/url.h bac
 	backends/resume.c backends/http.c backends/http_send.c backends/http_wire.c \
 	backends/http_wire.h \
 	backends/xml.c backends/xml.h backends/head.c backends/head.h backends/paged.c \
-	backends/paged.h backends/stamp.c backends/stamp.h backends/timed.c \
+	backends/paged.h backends/spool.c backends/spool.h backends/stamp.c backends/stamp.h \
+	backends/timed.c \
 	backends/digest.c backends/digest.h
 
 # Stores that can be left out (configure --without-NAME).

@@ -6,22 +6,19 @@
  * asked while the server is away is tried again for some time, on the connection that the library
  * makes anew.
  */
-#include "backends/head.h"
 #include "backends/http.h"
 #include "backends/nats_object.h"
 #include "backends/schemes.h"
+#include "backends/spool.h"
 #include "backends/window.h"
 #include "engine/base/clock.h"
 #include "engine/base/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define TRIES 5
 #define RETRY_FOR (20 * LS_SEC) /* a server that does not answer is not waited for again */
@@ -163,58 +160,41 @@ static ls_code put_job(ls_nats_bucket *b, void *arg, ls_err *err) {
     return ls_nats_put(b, arg, err);
 }
 
-/* The first size bytes of fd. */
-static ls_code put_fd(nats_store *st, const ls_ltx_info *file, int fd, uint64_t size,
-                      bool exclusive, ls_ltx_info *out, ls_err *err) {
-    uint8_t head[LS_LTX_HEADER_SIZE];
-    size_t got;
+/* Closes the spool. */
+static ls_code put_spool(nats_store *st, const ls_ltx_info *file, ls_spool *spool, bool exclusive,
+                         ls_ltx_info *out, ls_err *err) {
     char *name = NULL;
-    ls_nats_source src = {.fd = fd, .size = size, .exclusive = exclusive};
-    ls_code code = ls_pread_full(fd, head, sizeof head, 0, &got, "ltx file", err);
+    ls_code code = object_name(st, file, &name, err);
     if (code == LS_OK) {
-        code = ls_head_time(head, got, &src.created_ms, err);
-    }
-    if (code == LS_OK) {
-        code = object_name(st, file, &name, err);
-        src.name = name;
-    }
-    if (code == LS_OK) {
+        ls_nats_source src = {.name = name,
+                              .fd = spool->fd,
+                              .size = spool->size,
+                              .created_ms = spool->created_ms,
+                              .exclusive = exclusive};
         code = run(st, put_job, &src, err);
     }
     free(name);
+    ls_spool_close(spool);
     if (code == LS_OK) {
         *out = *file;
-        out->size = size;
-        out->created_ms = src.created_ms;
+        out->size = spool->size;
+        out->created_ms = spool->created_ms;
     }
     return code;
 }
 
 static ls_code nats_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
                         ls_ltx_info *out, ls_err *err) {
-    int fd;
-    uint64_t size;
-    ls_code code = ls_http_spool(in, &fd, &size, err);
-    if (code != LS_OK) {
-        return code;
-    }
-    code = put_fd((nats_store *)s, file, fd, size, exclusive, out, err);
-    (void)close(fd);
-    return code;
+    ls_spool spool;
+    ls_code code = ls_spool_stream(in, &spool, err);
+    return code == LS_OK ? put_spool((nats_store *)s, file, &spool, exclusive, out, err) : code;
 }
 
 static ls_code nats_put_file(ls_storage *s, const ls_ltx_info *file, const char *path,
                              bool exclusive, ls_ltx_info *out, ls_err *err) {
-    struct stat st;
-    int fd = ls_open(path, O_RDONLY, 0);
-    if (fd < 0) {
-        return ls_fail_errno(err, errno, "open %s", path);
-    }
-    ls_code code = fstat(fd, &st) == 0 ? put_fd((nats_store *)s, file, fd, (uint64_t)st.st_size,
-                                                exclusive, out, err)
-                                       : ls_fail_errno(err, errno, "stat %s", path);
-    (void)close(fd);
-    return code;
+    ls_spool spool;
+    ls_code code = ls_spool_file(path, &spool, err);
+    return code == LS_OK ? put_spool((nats_store *)s, file, &spool, exclusive, out, err) : code;
 }
 
 /* ---- remove ---- */

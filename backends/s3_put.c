@@ -6,13 +6,12 @@
  */
 #include "backends/head.h"
 #include "backends/s3_store.h"
+#include "backends/spool.h"
 #include "backends/stamp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static ls_code check_absent(ls_s3 *s, const char *key, ls_err *err) {
     ls_ltx_info info;
@@ -122,18 +121,6 @@ static ls_code new_job(job *j, ls_storage *st, const ls_ltx_info *file, bool exc
 
 /* ---- files ---- */
 
-static ls_code look_at(int fd, const char *path, job *j, ls_err *err) {
-    struct stat st;
-    uint8_t head[LS_LTX_HEADER_SIZE];
-    size_t got;
-    if (fstat(fd, &st) != 0) {
-        return ls_fail_errno(err, errno, "stat %s", path);
-    }
-    j->size = (uint64_t)st.st_size;
-    ls_code code = ls_pread_full(fd, head, sizeof head, 0, &got, path, err);
-    return code == LS_OK ? ls_head_time(head, got, &j->created_ms, err) : code;
-}
-
 static ls_code send_file(job *j, int fd, const char *path, ls_err *err) {
     uint64_t part = (uint64_t)j->s->c.part_size;
     if (j->size <= part) {
@@ -148,21 +135,21 @@ static ls_code send_file(job *j, int fd, const char *path, ls_err *err) {
 ls_code ls_s3_put_file(ls_storage *st, const ls_ltx_info *file, const char *path, bool exclusive,
                        ls_ltx_info *out, ls_err *err) {
     job j;
-    int fd = ls_open(path, O_RDONLY, 0);
-    if (fd < 0) {
-        return ls_fail_errno(err, errno, "open %s", path);
+    ls_spool spool;
+    ls_code code = ls_spool_file(path, &spool, err);
+    if (code != LS_OK) {
+        return code;
     }
-    ls_code code = new_job(&j, st, file, exclusive, err);
-    if (code == LS_OK) {
-        code = look_at(fd, path, &j, err);
-    }
+    code = new_job(&j, st, file, exclusive, err);
+    j.size = spool.size;
+    j.created_ms = spool.created_ms;
     if (code == LS_OK) {
         code = job_begin(&j, err);
     }
     if (code == LS_OK) {
-        code = send_file(&j, fd, path, err);
+        code = send_file(&j, spool.fd, path, err);
     }
-    (void)close(fd);
+    ls_spool_close(&spool);
     return job_end(&j, code, file, out, err);
 }
 

@@ -10,18 +10,16 @@
  * nothing to move: nobody else knows the temporary name.
  */
 #include "backends/head.h"
+#include "backends/spool.h"
 #include "backends/webdav.h"
 #include "engine/base/clock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct put_job {
     ls_dav *dav;
@@ -96,6 +94,19 @@ static ls_code make_folder(ls_dav *dav, char *url, ls_err *err) {
     return code == LS_OK ? ask(dav, "MKCOL", url, &status, err) : code;
 }
 
+/* May the folder be what is missing? Servers answer with one of these. */
+static bool wants_folder(int status) { return status == 409 || status == 404 || status == 403; }
+
+static ls_code make_level_folder(const put_job *job, ls_err *err) {
+    char *folder;
+    ls_code code = ls_dav_level_url(job->dav, job->file->level, &folder, err);
+    if (code == LS_OK) {
+        code = make_folder(job->dav, folder, err);
+        free(folder);
+    }
+    return code;
+}
+
 /* ---- sending ---- */
 
 static ls_code send_file(const put_job *job, const char *url, ls_dav_call *c, ls_err *err) {
@@ -118,18 +129,11 @@ static ls_code send_file(const put_job *job, const char *url, ls_dav_call *c, ls
 static ls_code put_bytes(const put_job *job, const char *url, ls_err *err) {
     ls_dav_call c;
     ls_code code = send_file(job, url, &c, err);
-    if (code == LS_OK && (c.a.status == 409 || c.a.status == 404 || c.a.status == 403)) {
-        char *folder;
-        int status = c.a.status;
-        code = ls_dav_level_url(job->dav, job->file->level, &folder, err);
-        if (code == LS_OK) {
-            code = make_folder(job->dav, folder, err);
-            free(folder);
-        }
+    if (code == LS_OK && wants_folder(c.a.status)) {
+        code = make_level_folder(job, err);
         if (code == LS_OK) {
             ls_dav_done(&c);
             code = send_file(job, url, &c, err);
-            c.a.status = code == LS_OK ? c.a.status : status;
         }
     }
     if (code == LS_OK && !went_well(c.a.status)) {
@@ -185,6 +189,18 @@ static ls_code publish(const put_job *job, bool *able, ls_err *err) {
 
 /* ---- put ---- */
 
+/* Frees what the job owns; code is how it went. */
+static ls_code put_end(put_job *job, ls_code code, ls_ltx_info *out) {
+    free(job->tmp);
+    free(job->url);
+    if (code == LS_OK) {
+        *out = *job->file;
+        out->size = job->size;
+        out->created_ms = job->created_ms;
+    }
+    return code;
+}
+
 static ls_code temporary_url(const char *url, char **tmp, ls_err *err) {
     uint32_t random;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
@@ -216,81 +232,52 @@ static ls_code put_and_move(put_job *job, ls_err *err) {
     return code;
 }
 
-static ls_code put_fd(ls_dav *dav, const ls_ltx_info *file, int fd, uint64_t size, bool exclusive,
-                      ls_ltx_info *out, ls_err *err) {
-    uint8_t head[LS_LTX_HEADER_SIZE];
-    size_t got;
-    put_job job = {.dav = dav, .file = file, .exclusive = exclusive, .fd = fd, .size = size};
-    ls_code code = ls_pread_full(fd, head, sizeof head, 0, &got, "ltx file", err);
-    if (code == LS_OK) {
-        code = ls_head_time(head, got, &job.created_ms, err);
-    }
-    if (code == LS_OK) {
-        code = ls_dav_file_url(dav, file, &job.url, err);
-    }
+/* Closes the spool. */
+static ls_code put_spool(ls_dav *dav, const ls_ltx_info *file, ls_spool *spool, bool exclusive,
+                         ls_ltx_info *out, ls_err *err) {
+    put_job job = {.dav = dav,
+                   .file = file,
+                   .exclusive = exclusive,
+                   .fd = spool->fd,
+                   .size = spool->size,
+                   .created_ms = spool->created_ms};
+    ls_code code = ls_dav_file_url(dav, file, &job.url, err);
     if (code == LS_OK) {
         code = temporary_url(job.url, &job.tmp, err);
     }
     if (code == LS_OK) {
         code = atomic_load(&dav->no_move) ? put_straight(&job, err) : put_and_move(&job, err);
     }
-    free(job.tmp);
-    free(job.url);
-    if (code == LS_OK) {
-        *out = *file;
-        out->size = size;
-        out->created_ms = job.created_ms;
-    }
-    return code;
+    ls_spool_close(spool);
+    return put_end(&job, code, out);
 }
 
 ls_code ls_dav_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
                    ls_ltx_info *out, ls_err *err) {
-    int fd;
-    uint64_t size;
-    ls_code code = ls_http_spool(in, &fd, &size, err);
-    if (code != LS_OK) {
-        return code;
-    }
-    code = put_fd((ls_dav *)s, file, fd, size, exclusive, out, err);
-    (void)close(fd);
-    return code;
+    ls_spool spool;
+    ls_code code = ls_spool_stream(in, &spool, err);
+    return code == LS_OK ? put_spool((ls_dav *)s, file, &spool, exclusive, out, err) : code;
 }
 
 ls_code ls_dav_put_file(ls_storage *s, const ls_ltx_info *file, const char *path, bool exclusive,
                         ls_ltx_info *out, ls_err *err) {
-    struct stat st;
-    int fd = ls_open(path, O_RDONLY, 0);
-    if (fd < 0) {
-        return ls_fail_errno(err, errno, "open %s", path);
-    }
-    ls_code code = fstat(fd, &st) == 0
-                       ? put_fd((ls_dav *)s, file, fd, (uint64_t)st.st_size, exclusive, out, err)
-                       : ls_fail_errno(err, errno, "stat %s", path);
-    (void)close(fd);
-    return code;
+    ls_spool spool;
+    ls_code code = ls_spool_file(path, &spool, err);
+    return code == LS_OK ? put_spool((ls_dav *)s, file, &spool, exclusive, out, err) : code;
 }
 
 /* ---- copy ---- */
 
-/* Size and time of what is copied, from its header. */
-static ls_code look_at(ls_storage *s, const ls_ltx_info *from, put_job *job, ls_err *err) {
-    ls_reader *in;
-    uint8_t head[LS_LTX_HEADER_SIZE];
+/* Size and time of what is copied, the time from its header. */
+static ls_code look_at(ls_storage *s, const ls_ltx_info *from, const char *url, put_job *job,
+                       ls_err *err) {
     ls_dav_call c;
-    char *url = NULL;
-    ls_code code = ls_storage_open_range(s, from, 0, LS_LTX_HEADER_SIZE, &in, err);
+    ls_ltx_info info = *from;
+    ls_code code = ls_head_exact(s, &info, err);
     if (code != LS_OK) {
         return code;
     }
-    code = ls_head_read(in, head, &job->created_ms, err);
-    ls_reader_close(in);
-    if (code == LS_OK) {
-        code = ls_dav_file_url(job->dav, from, &url, err);
-    }
-    if (code != LS_OK) {
-        return code;
-    }
+    job->created_ms = info.created_ms;
     code = ls_dav_init(&c, "HEAD", url, err);
     if (code == LS_OK) {
         code = ls_dav_send(job->dav, &c, NULL, err);
@@ -302,7 +289,6 @@ static ls_code look_at(ls_storage *s, const ls_ltx_info *from, put_job *job, ls_
         job->size = strtoull(len, NULL, 10);
     }
     ls_dav_done(&c);
-    free(url);
     return code;
 }
 
@@ -310,13 +296,8 @@ static ls_code look_at(ls_storage *s, const ls_ltx_info *from, put_job *job, ls_
 static ls_code copy_bytes(const put_job *job, const char *from, ls_err *err) {
     ls_dav_call c;
     ls_code code = move_or_copy(job->dav, "COPY", from, job->tmp, false, &c, err);
-    if (code == LS_OK && (c.a.status == 409 || c.a.status == 404 || c.a.status == 403)) {
-        char *folder;
-        code = ls_dav_level_url(job->dav, job->file->level, &folder, err);
-        if (code == LS_OK) {
-            code = make_folder(job->dav, folder, err);
-            free(folder);
-        }
+    if (code == LS_OK && wants_folder(c.a.status)) {
+        code = make_level_folder(job, err);
         if (code == LS_OK) {
             ls_dav_done(&c);
             code = move_or_copy(job->dav, "COPY", from, job->tmp, false, &c, err);
@@ -335,9 +316,9 @@ static ls_code copy_bytes(const put_job *job, const char *from, ls_err *err) {
 static ls_code copy_and_move(ls_storage *s, const ls_ltx_info *from, put_job *job, ls_err *err) {
     char *url = NULL;
     bool able = true;
-    ls_code code = look_at(s, from, job, err);
+    ls_code code = ls_dav_file_url(job->dav, from, &url, err);
     if (code == LS_OK) {
-        code = ls_dav_file_url(job->dav, from, &url, err);
+        code = look_at(s, from, url, job, err);
     }
     if (code == LS_OK) {
         code = ls_dav_file_url(job->dav, job->file, &job->url, err);
@@ -364,13 +345,5 @@ ls_code ls_dav_copy(ls_storage *s, const ls_ltx_info *from, const ls_ltx_info *t
     if (atomic_load(&job.dav->no_copy) || atomic_load(&job.dav->no_move)) {
         return ls_fail(err, LS_EUNSUPPORTED, "the server does not copy files");
     }
-    ls_code code = copy_and_move(s, from, &job, err);
-    free(job.tmp);
-    free(job.url);
-    if (code == LS_OK) {
-        *out = *to;
-        out->size = job.size;
-        out->created_ms = job.created_ms;
-    }
-    return code;
+    return put_end(&job, copy_and_move(s, from, &job, err), out);
 }

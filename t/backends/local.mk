@@ -1,15 +1,22 @@
 # The suite that every store passes, and tests of single stores.
 UNIT_TESTS += t/backends/test_file t/backends/test_resume t/backends/test_url \
 	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_timed \
+	t/backends/test_spool \
 	t/backends/test_mem t/backends/test_faults
 check_PROGRAMS += t/backends/test_file t/backends/test_resume t/backends/test_url \
 	t/backends/test_settings t/backends/test_http t/backends/test_xml t/backends/test_timed \
+	t/backends/test_spool \
 	t/backends/test_mem t/backends/test_faults
 t_backends_test_file_SOURCES = t/backends/test_file.c t/backends/conformance.c \
 	t/backends/conformance.h
 t_backends_test_file_LDADD = $(LS_TEST_LIBS)
 t_backends_test_file_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ls_wall_ms
 t_backends_test_file_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_backends_test_spool_SOURCES = t/backends/test_spool.c t/backends/conformance.c \
+	t/backends/conformance.h
+t_backends_test_spool_LDADD = $(LS_TEST_LIBS)
+t_backends_test_spool_LDFLAGS = $(AM_LDFLAGS) -static
+t_backends_test_spool_CPPFLAGS = $(LS_TEST_CPPFLAGS)
 t_backends_test_url_SOURCES = t/backends/test_url.c
 t_backends_test_url_LDADD = $(LS_TEST_LIBS)
 t_backends_test_url_LDFLAGS = $(AM_LDFLAGS) -static

@@ -595,28 +595,6 @@ static void encoding(void **state) {
     }
 }
 
-static void spooling(void **state) {
-    (void)state;
-    ls_err err = LS_ERR_INIT;
-    size_t len = 700001;
-    char *data = malloc(len);
-    assert_non_null(data);
-    memset(data, 'x', len);
-    ls_reader *in = ls_mem_reader_new(data, len);
-    int fd;
-    uint64_t size;
-    assert_int_equal(ls_http_spool(in, &fd, &size, &err), LS_OK);
-    assert_int_equal(size, len);
-    char *back = malloc(len);
-    assert_non_null(back);
-    assert_int_equal(pread(fd, back, len, 0), len);
-    assert_memory_equal(back, data, len);
-    (void)close(fd);
-    ls_reader_close(in);
-    free(back);
-    free(data);
-}
-
 static int start(void **state) {
     (void)state;
     static const char *const names[] = {"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
@@ -657,7 +635,6 @@ int main(void) {
         cmocka_unit_test(several_threads),
         cmocka_unit_test(proxies),
         cmocka_unit_test(encoding),
-        cmocka_unit_test(spooling),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
