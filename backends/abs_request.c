@@ -4,12 +4,12 @@
  */
 #include "backends/abs.h"
 #include "backends/digest.h"
+#include "backends/stamp.h"
 #include "backends/xml.h"
 #include "engine/base/buf.h"
 #include "engine/base/clock.h"
 #include "engine/base/text.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,16 +277,5 @@ ls_code ls_abs_refused(const ls_abs_call *c, const char *what, const char *name,
 }
 
 bool ls_abs_describes(const ls_http_answer *a, ls_ltx_info *file) {
-    ls_err ignored = LS_ERR_INIT;
-    const char *size = ls_http_header_of(a->headers, a->n_headers, "content-length");
-    const char *stamp = ls_http_header_of(a->headers, a->n_headers, LS_ABS_TIME_HEADER);
-    const char *made = ls_http_header_of(a->headers, a->n_headers, "x-ms-creation-time");
-    char *end = NULL;
-    file->size = size != NULL ? strtoull(size, &end, 10) : 0;
-    file->created_ms = 0;
-    if ((stamp == NULL || ls_time_parse(stamp, &file->created_ms, &ignored) != LS_OK) &&
-        made != NULL) {
-        file->created_ms = (int64_t)curl_getdate(made, NULL) * 1000;
-    }
-    return size != NULL && end != size && *end == '\0';
+    return ls_stamp_describes(a, LS_ABS_TIME_HEADER, "x-ms-creation-time", file);
 }

@@ -5,11 +5,11 @@
  */
 #include "backends/digest.h"
 #include "backends/oss.h"
+#include "backends/stamp.h"
 #include "engine/base/buf.h"
 #include "engine/base/clock.h"
 #include "engine/base/text.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,20 +251,9 @@ ls_code ls_oss_refused(const ls_oss_call *c, const char *what, const char *name,
 }
 
 bool ls_oss_describes(const ls_http_answer *a, ls_ltx_info *file, uint64_t *crc) {
-    ls_err ignored = LS_ERR_INIT;
-    const char *size = ls_http_header_of(a->headers, a->n_headers, "content-length");
-    const char *stamp = ls_http_header_of(a->headers, a->n_headers, LS_OSS_TIME_HEADER);
-    const char *made = ls_http_header_of(a->headers, a->n_headers, "last-modified");
     const char *sum = ls_http_header_of(a->headers, a->n_headers, "x-oss-hash-crc64ecma");
-    char *end = NULL;
     *crc = sum != NULL ? strtoull(sum, NULL, 10) : 0;
-    file->size = size != NULL ? strtoull(size, &end, 10) : 0;
-    file->created_ms = 0;
-    if ((stamp == NULL || ls_time_parse(stamp, &file->created_ms, &ignored) != LS_OK) &&
-        made != NULL) {
-        file->created_ms = (int64_t)curl_getdate(made, NULL) * 1000;
-    }
-    return size != NULL && end != size && *end == '\0' && file->created_ms > 0;
+    return ls_stamp_describes(a, LS_OSS_TIME_HEADER, "last-modified", file) && file->created_ms > 0;
 }
 
 ls_code ls_oss_head(ls_oss *oss, const char *key, ls_ltx_info *file, uint64_t *crc, ls_err *err) {

@@ -7,9 +7,9 @@
  */
 #include "backends/s3_store.h"
 #include "backends/schemes.h"
+#include "backends/stamp.h"
 #include "engine/base/text.h"
 
-#include <curl/curl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +37,6 @@ char *ls_s3_object_key(const ls_s3 *s, const char *object) {
 
 /* ---- reading ---- */
 
-/* The header's time, else that of the upload. */
-static void take_time(const ls_http_answer *a, ls_ltx_info *info) {
-    ls_err ignored = LS_ERR_INIT;
-    const char *stamp = ls_http_header_of(a->headers, a->n_headers, LS_S3_TIMESTAMP);
-    const char *modified = ls_http_header_of(a->headers, a->n_headers, "Last-Modified");
-    if (stamp != NULL && ls_time_parse(stamp, &info->created_ms, &ignored) == LS_OK) {
-        return;
-    }
-    time_t t = modified != NULL ? curl_getdate(modified, NULL) : -1;
-    info->created_ms = t != -1 ? (int64_t)t * 1000 : 0;
-}
-
 ls_code ls_s3_head(ls_s3 *s, const char *key, ls_ltx_info *info, ls_err *err) {
     ls_s3_call call;
     ls_http_answer a;
@@ -61,9 +49,7 @@ ls_code ls_s3_head(ls_s3 *s, const char *key, ls_ltx_info *info, ls_err *err) {
         code = ls_s3_send(&call, &a, err);
     }
     if (code == LS_OK) {
-        const char *size = ls_http_header_of(a.headers, a.n_headers, "Content-Length");
-        info->size = size != NULL ? strtoull(size, NULL, 10) : 0;
-        take_time(&a, info);
+        (void)ls_stamp_describes(&a, LS_S3_TIMESTAMP, "Last-Modified", info);
         ls_http_answer_done(&a);
     }
     ls_s3_call_done(&call);
