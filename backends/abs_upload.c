@@ -114,15 +114,15 @@ static ls_code whole_md5(const upload *u, char out[LS_MD5_BASE64_SIZE], ls_err *
     return LS_OK;
 }
 
-/* ---- at once ---- */
-
-static ls_code send_at_once(upload *u, const char *md5, ls_err *err) {
+/* The request with which the blob appears: all of it, or, with a query, the list of its blocks. */
+static ls_code send_blob(const upload *u, const char *query, const void *data, size_t len,
+                         const char *type, const char *md5, ls_err *err) {
     ls_abs_call c;
-    ls_code code = ls_abs_call_init(&c, u->abs, "PUT", u->name, "", err);
+    ls_code code = ls_abs_call_init(&c, u->abs, "PUT", u->name, query, err);
     if (code == LS_OK) {
-        code = set_body(&c, u->parts.data, u->parts.len, "application/octet-stream", err);
+        code = set_body(&c, data, len, type, err);
     }
-    if (code == LS_OK) {
+    if (code == LS_OK && query[0] == '\0') {
         code = ls_http_set_header(&c.r, "x-ms-blob-type", err, "BlockBlob");
     }
     if (code == LS_OK) {
@@ -174,25 +174,6 @@ static ls_code send_block(upload *u, size_t number, ls_err *err) {
     return code;
 }
 
-static ls_code send_list(upload *u, const char *md5, ls_err *err) {
-    ls_abs_call c;
-    ls_code code = ls_abs_call_init(&c, u->abs, "PUT", u->name, "comp=blocklist", err);
-    if (code == LS_OK) {
-        code = set_body(&c, ls_buf_str(&u->list), u->list.len, "application/xml", err);
-    }
-    if (code == LS_OK) {
-        code = set_blob_headers(u, &c, md5, err);
-    }
-    if (code == LS_OK) {
-        code = ls_abs_do(&c, err);
-    }
-    if (code == LS_OK) {
-        code = judge(u, &c, md5, err);
-    }
-    ls_abs_call_done(&c);
-    return code;
-}
-
 static ls_code next_block(upload *u, size_t number, ls_err *err) {
     if (number == LS_ABS_BLOCKS_MAX) {
         return ls_fail(err, LS_ELIMIT, "abs: upload to %s: more than %d blocks", u->name,
@@ -230,7 +211,9 @@ static ls_code send_in_blocks(upload *u, ls_err *err) {
     if (code == LS_OK) {
         code = whole_md5(u, md5, err);
     }
-    return code == LS_OK ? send_list(u, md5, err) : code;
+    return code == LS_OK ? send_blob(u, "comp=blocklist", ls_buf_str(&u->list), u->list.len,
+                                     "application/xml", md5, err)
+                         : code;
 }
 
 static ls_code send(upload *u, ls_err *err) {
@@ -248,7 +231,9 @@ static ls_code send(upload *u, ls_err *err) {
         return send_in_blocks(u, err);
     }
     code = whole_md5(u, md5, err);
-    return code == LS_OK ? send_at_once(u, md5, err) : code;
+    return code == LS_OK
+               ? send_blob(u, "", u->parts.data, u->parts.len, "application/octet-stream", md5, err)
+               : code;
 }
 
 ls_code ls_abs_put(ls_storage *s, const ls_ltx_info *file, ls_reader *in, bool exclusive,
