@@ -1,6 +1,8 @@
 /* CRC-32C by table, or through ISA-L where it was found; see crc32c.h. */
 #include "backends/crc32c.h"
 
+#include "engine/base/crctable.h"
+
 #include <openssl/evp.h>
 #include <pthread.h>
 
@@ -21,27 +23,14 @@ uint32_t ls_crc32c(uint32_t crc, const void *data, size_t len) {
 #else
 #define POLYNOMIAL 0x82f63b78u
 
-static uint32_t table[256];
+static uint64_t table[256];
 
-static void make_table(void) {
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t x = i;
-        for (int bit = 0; bit < 8; bit++) {
-            x = (x & 1) != 0 ? x >> 1 ^ POLYNOMIAL : x >> 1;
-        }
-        table[i] = x;
-    }
-}
+static void make_table(void) { ls_crc_table(POLYNOMIAL, table); }
 
 uint32_t ls_crc32c(uint32_t crc, const void *data, size_t len) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const uint8_t *p = data;
     (void)pthread_once(&once, make_table);
-    crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc = table[(crc ^ p[i]) & 255] ^ crc >> 8;
-    }
-    return ~crc;
+    return ~(uint32_t)ls_crc_bytes(table, (uint32_t)~crc, data, len);
 }
 #endif
 

@@ -6,6 +6,7 @@
  */
 #include "engine/ltx/crc64.h"
 
+#include "engine/base/crctable.h"
 #include "engine/ltx/bytes.h"
 #include "engine/ltx/ltx.h"
 
@@ -21,12 +22,7 @@ static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 
 /* table[k][b]: what byte b does to the CRC when k more bytes follow it. */
 static void table_fill(void) {
-    for (unsigned b = 0; b < 256; b++) {
-        uint64_t c = b;
-        for (int i = 0; i < 8; i++)
-            c = (c & 1) != 0 ? c >> 1 ^ POLY : c >> 1;
-        table[0][b] = c;
-    }
+    ls_crc_table(POLY, table[0]);
     for (int k = 1; k < 8; k++)
         for (unsigned b = 0; b < 256; b++)
             table[k][b] = table[k - 1][b] >> 8 ^ table[0][table[k - 1][b] & 0xff];
@@ -42,9 +38,7 @@ uint64_t ls_crc64_portable(uint64_t crc, const void *data, size_t len) {
             table[4][c >> 24 & 0xff] ^ table[3][c >> 32 & 0xff] ^ table[2][c >> 40 & 0xff] ^
             table[1][c >> 48 & 0xff] ^ table[0][c >> 56];
     }
-    for (; len > 0; p++, len--)
-        c = c >> 8 ^ table[0][(c ^ *p) & 0xff];
-    return ~c;
+    return ~ls_crc_bytes(table[0], c, p, len);
 }
 
 uint64_t ls_crc64(uint64_t crc, const void *data, size_t len) {
