@@ -107,14 +107,12 @@ static void write_field(const char *cell, FILE *out) {
 }
 
 void ls_table_csv(const ls_table *t, FILE *out) {
-    const char *end = t->cells.data + t->cells.len;
-    const char *cell = t->cells.data;
-
-    while (cell < end) {
+    for (size_t at = 0; at < t->cells.len;) {
         for (int i = 0; i < t->cols; i++) {
+            const char *cell = t->cells.data + at;
             write_field(cell, out);
             fputs(i + 1 < t->cols ? "," : "\r\n", out);
-            cell += strlen(cell) + 1;
+            at += strlen(cell) + 1;
         }
     }
 }
