@@ -20,8 +20,6 @@ static void warn_restart(const ls_rereader *r, const ls_config *now) {
         {"heartbeat", differ(then->heartbeat_url, now->heartbeat_url) ||
                           then->heartbeat_interval != now->heartbeat_interval},
         {"exec", differ(then->exec, now->exec)},
-        {"heartbeat", differ(then->heartbeat_url, now->heartbeat_url) ||
-                          then->heartbeat_interval != now->heartbeat_interval},
         {"socket", then->socket_enabled != now->socket_enabled ||
                        then->socket_mode != now->socket_mode ||
                        differ(then->socket_path, now->socket_path)},
