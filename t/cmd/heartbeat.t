@@ -2,7 +2,6 @@
 """heartbeat-url of a running daemon: the first heartbeat comes with the first sync, none comes while a
 replica cannot be written to, and no record shows the URL. cmd/serve.c"""
 
-import http.server
 import os
 import sys
 import threading
@@ -13,14 +12,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tap
 import daemon
+import loopback
 
 daemon.need()
 
 
-class Monitor(http.server.ThreadingHTTPServer):
+class Monitor(loopback.Server):
     """Counts what comes; answers with its status, or not at all while it holds."""
-
-    daemon_threads = True
 
     def __init__(self):
         self.asked = []
@@ -29,15 +27,13 @@ class Monitor(http.server.ThreadingHTTPServer):
         self.go_on.set()
         monitor = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
+        class Handler(loopback.Handler):
+            protocol_version = "HTTP/1.0"
+
+            def answer(self):
                 monitor.asked.append((self.command, self.path, self.headers["User-Agent"]))
                 monitor.go_on.wait(60)
-                self.send_response(monitor.status)
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
+                self.reply(monitor.status)
 
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()

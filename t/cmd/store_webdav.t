@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.environ["LS_SRC"], "t", *f) for f in ((), ("support",), ("servers",))]
 import tap
 import daemon
+import loopback
 import servers
 import storestory
 from server_apache import PASSWORD, USER
@@ -108,21 +109,11 @@ class Odd(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class QuietServer(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        """A client that closes a connection is no news."""
-
-
 def odd():
-    server = QuietServer(("127.0.0.1", 0), Odd)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = {"webdav-url": "http://127.0.0.1:%d" % server.server_address[1]}
+    url = {"webdav-url": "http://127.0.0.1:%d" % loopback.start(Odd)}
     story = storestory.Story(servers.Store("webdav without MOVE and ranges", "webdav", url), "db")
     story.run()
     tap.ok(not [p for p in Odd.files if p.endswith(".tmp")], "no temporary files stay there", "")
-    server.shutdown()
 
 
 daemon.need()

@@ -17,13 +17,13 @@ as JSON, POST /_set sets what is answered next: a JSON object with
 import hashlib
 import json
 import re
-import sys
 import threading
 import time
 import urllib.parse
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape
+
+import loopback
 
 lock = threading.Lock()
 state = {"s3": [], "sts": [], "lives": 3600}
@@ -40,34 +40,13 @@ def keys(name):
     return "%s-%d" % (name, given[0]), "secret-%d" % given[0], "token-%d" % given[0], ends
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def __getattr__(self, name):
-        if name.startswith("do_"):
-            return self.answer
-        raise AttributeError(name)
-
+class Handler(loopback.Handler):
     def date_time_string(self, timestamp=None):
         return formatdate(time.time() + getattr(self, "ahead", 0), usegmt=True)
 
-    def reply(self, status, body=b"", headers=None):
-        body = body.encode() if isinstance(body, str) else body
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        if "Content-Length" not in (headers or {}):
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
     def answer(self):
         self.ahead = 0
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.body_sent()
         path, _, query = self.path.partition("?")
         if path == "/_log":
             with lock:
@@ -196,19 +175,4 @@ class Handler(BaseHTTPRequestHandler):
         return self.put(key, b"".join(parts[n] for n in sorted(parts)), meta)
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, address):
-        pass
-
-
-def main():
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)
-    sys.stdin.read()
-
-
-main()
+loopback.serve(Handler)

@@ -17,11 +17,10 @@ import base64
 import hashlib
 import json
 import re
-import socketserver
-import sys
 import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import loopback
 
 counts = {}
 stats = {"connections": 0, "requests": 0, "aborted": 0}
@@ -39,37 +38,18 @@ def md5(text):
     return hashlib.md5(text.encode()).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
+class Handler(loopback.Handler):
     def setup(self):
         with lock:
             stats["connections"] += 1
         super().setup()
-
-    def __getattr__(self, name):
-        if name.startswith("do_"):
-            return self.answer
-        raise AttributeError(name)
-
-    def reply(self, status, body=b"", headers=()):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
     def answer(self):
         with lock:
             stats["requests"] += 1
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.body = self.body_sent()
         kind = url.path.split("/")[1]
         handler = getattr(self, "on_" + kind, None)
         if handler is None:
@@ -89,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
             "length": len(self.body),
             "times": count(self.query.get("key", "")),
         }
-        self.reply(200, json.dumps(out).encode(), [("X-Answer", " padded "), ("X-Empty", "")])
+        self.reply(200, json.dumps(out).encode(), {"X-Answer": " padded ", "X-Empty": ""})
 
     def on_status(self, path):
         status = int(path.split("/")[2])
@@ -97,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_after(self, path):
         if self.is_first(1):
-            self.reply(503, b"", [("Retry-After", path.split("/")[2])])
+            self.reply(503, b"", {"Retry-After": path.split("/")[2]})
         else:
             self.reply(200, b"later")
 
@@ -164,25 +144,10 @@ class Handler(BaseHTTPRequestHandler):
         if good:
             self.on_echo(path)
         else:
-            self.reply(401, b"who are you?", [("WWW-Authenticate", ask)])
+            self.reply(401, b"who are you?", {"WWW-Authenticate": ask})
 
     def on_stats(self, path):
         self.reply(200, json.dumps(stats).encode())
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, address):
-        pass
-
-
-def main():
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)
-    sys.stdin.read()
-
-
-main()
+loopback.serve(Handler)

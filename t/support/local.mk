@@ -1,7 +1,7 @@
 # Programs that tests of whole commands use, and their own test.
 EXTRA_DIST += t/support/chaos.py t/support/daemon.py t/support/dbcompare.py \
 	t/support/storestory.py t/support/http_server.py t/support/cloud_server.py \
-	t/support/token_server.py t/support/powerloss.py t/support/support.t
+	t/support/token_server.py t/support/loopback.py t/support/powerloss.py t/support/support.t
 TAP_TESTS += t/support/support.t
 
 # The one fault injector (faults.h): a test that uses it has its sources and is linked so that calls

@@ -13,79 +13,60 @@ JSON: method, path, headers, body) and GET /-/count (requests so far). What it g
 """
 
 import json
-import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import loopback
 
 state = {"n": 0, "last": None, "busy": 0}
 lock = threading.Lock()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def reply(self, value, status=200):
-        body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+class Handler(loopback.Handler):
+    def tell(self, value, status=200):
+        self.reply(status, value if isinstance(value, bytes) else json.dumps(value))
 
     def token(self):
-        self.reply({"access_token": "token-%d" % state["n"], "token_type": "Bearer",
+        self.tell({"access_token": "token-%d" % state["n"], "token_type": "Bearer",
                     "expires_in": 1 if self.path.startswith("/short") else 3599})
 
     def azure(self):
         """As the managed identity answers: numbers are texts."""
-        self.reply({"access_token": "token-%d" % state["n"], "token_type": "Bearer",
+        self.tell({"access_token": "token-%d" % state["n"], "token_type": "Bearer",
                     "expires_in": "86399", "expires_on": str(int(time.time()) + 86399)})
 
     def route(self):
         path = self.path.split("?")[0]
         if path == "/impersonate":
             if not self.headers.get("Authorization", "").startswith("Bearer token-"):
-                return self.reply({"error": {"status": "UNAUTHENTICATED", "message": "who?"}}, 401)
+                return self.tell({"error": {"status": "UNAUTHENTICATED", "message": "who?"}}, 401)
             until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-            return self.reply({"accessToken": "token-%d" % state["n"], "expireTime": until})
+            return self.tell({"accessToken": "token-%d" % state["n"], "expireTime": until})
         if path == "/subject":
-            return self.reply(b"subject-of-another")
+            return self.tell(b"subject-of-another")
         if path == "/subject.json":
-            return self.reply({"id_token": "subject-of-another"})
+            return self.tell({"id_token": "subject-of-another"})
         if path.startswith("/refuse"):
-            return self.reply({"error": "invalid_grant", "error_description": "Not a valid grant."},
+            return self.tell({"error": "invalid_grant", "error_description": "Not a valid grant."},
                               400)
         if path.startswith("/busy") and state["busy"] == 0:
             state["busy"] = 1
-            return self.reply({}, 503)
+            return self.tell({}, 503)
         if path.startswith(("/metadata/identity", "/identity")):
             return self.azure()
         return self.token()
 
     def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        body = self.body_sent().decode()
         with lock:
             if self.path == "/-/last":
-                return self.reply(state["last"])
+                return self.tell(state["last"])
             if self.path == "/-/count":
-                return self.reply(str(state["n"]).encode())
+                return self.tell(str(state["n"]).encode())
             state["n"] += 1
             state["last"] = {"method": self.command, "path": self.path, "body": body,
                              "headers": {k.lower(): v for k, v in self.headers.items()}}
             return self.route()
 
-    do_GET = do_POST = answer
 
-
-def main():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)
-    sys.stdin.read()
-
-
-main()
+loopback.serve(Handler)

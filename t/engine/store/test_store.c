@@ -742,14 +742,15 @@ static ls_txid largest_upload(fixture *f) {
     return most;
 }
 
+/* Of more than five files: the try that finds the replica again may have begun before the last. */
 static void upload_backlog(fixture *f, int64_t max_files) {
-    const ls_txid five = 5;
+    const ls_txid backlog = 15;
     block_replica(f);
     f->app = app_create(f->path, 4096);
     the_db(f, 20 * LS_MS)->replica.max_sync_ltx_files = max_files;
     start(f);
     await(f, is_logged, "msg=\"monitor error\"");
-    while (captured(f) < five) {
+    while (captured(f) < backlog) {
         add_rows(f->app, 1);
         nap(30);
     }
