@@ -36,6 +36,8 @@ LS_CMD_LITESTREAM = \
 	cmd/progress.h \
 	cmd/reread.c \
 	cmd/reread.h \
+	cmd/reset.h \
+	cmd/reset_remote.c \
 	cmd/serve.c \
 	cmd/serve.h \
 	cmd/words.c \

@@ -3,9 +3,10 @@
  *
  * Errors: base/error.h. A database and its log: db/db.h. Files of the format: ltx/. Stores:
  * backends/storage.h. Getting a database back: restore/restore.h; kept up with
- * its replica: restore/follow.h. A whole daemon: store/store.h; what
- * may be asked of it while it runs: store/calls.h, through a socket: control/server.h and client.h.
- * The library never prints, never exits and installs no signal handler outside ls_store_run.
+ * its replica: restore/follow.h. Deleting a replica: replica/erase.h. A whole daemon:
+ * store/store.h; what may be asked of it while it runs: store/calls.h, through a socket:
+ * control/server.h and client.h. The library never prints, never exits and installs no signal
+ * handler outside ls_store_run.
  */
 #ifndef LITESTREAM_H
 #define LITESTREAM_H
@@ -35,6 +36,7 @@
 #include "engine/ltx/ltx.h"
 #include "engine/ltx/merge.h"
 #include "engine/ltx/page.h"
+#include "engine/replica/erase.h"
 #include "engine/replica/replica.h"
 #include "engine/restore/follow.h"
 #include "engine/restore/points.h"

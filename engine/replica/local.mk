@@ -1,4 +1,5 @@
-nobase_pkginclude_HEADERS += engine/replica/compact.h engine/replica/replica.h \
+nobase_pkginclude_HEADERS += engine/replica/compact.h engine/replica/erase.h \
+	engine/replica/replica.h \
 	engine/replica/retain.h
 liblitestream_la_SOURCES += \
 	engine/replica/base.c \
@@ -7,6 +8,8 @@ liblitestream_la_SOURCES += \
 	engine/replica/compact_merge.c \
 	engine/replica/compact_merge.h \
 	engine/replica/ends.c \
+	engine/replica/erase.c \
+	engine/replica/erase.h \
 	engine/replica/guard.c \
 	engine/replica/guard.h \
 	engine/replica/internal.h \

@@ -36,17 +36,28 @@ static ls_code read_level(ls_storage *s, ls_listing *listing, int level, ls_err 
         }
     }
     ls_storage_iter_free(it);
-    if (code == LS_OK) {
-        code = ls_storage_exact(s, listing->levels[level], listing->counts[level], err);
-    }
     return code == LS_OK ? LS_OK : ls_wrap(err, "list level %d", level);
 }
 
-ls_code ls_listing_read(ls_storage *s, ls_listing *listing, ls_err *err) {
+ls_code ls_listing_names(ls_storage *s, ls_listing *listing, ls_err *err) {
     *listing = (ls_listing){0};
     ls_code code = LS_OK;
     for (int level = 0; level < LS_LISTING_LEVELS && code == LS_OK; level++) {
         code = read_level(s, listing, level, err);
+    }
+    if (code != LS_OK) {
+        ls_listing_done(listing);
+    }
+    return code;
+}
+
+ls_code ls_listing_read(ls_storage *s, ls_listing *listing, ls_err *err) {
+    ls_code code = ls_listing_names(s, listing, err);
+    for (int level = 0; level < LS_LISTING_LEVELS && code == LS_OK; level++) {
+        code = ls_storage_exact(s, listing->levels[level], listing->counts[level], err);
+        if (code != LS_OK) {
+            (void)ls_wrap(err, "list level %d", level);
+        }
     }
     if (code != LS_OK) {
         ls_listing_done(listing);

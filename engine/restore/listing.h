@@ -18,6 +18,9 @@ typedef struct ls_listing {
 /* With exact times. Lists the levels from 0 upwards: what is compacted meanwhile is seen once at
  * least, as a file of level n is written before those of level n-1 that it replaces go. */
 LS_MUST ls_code ls_listing_read(ls_storage *s, ls_listing *listing, ls_err *err);
+
+/* The same with the times that listings give, for those who need names and sizes. */
+LS_MUST ls_code ls_listing_names(ls_storage *s, ls_listing *listing, ls_err *err);
 void ls_listing_done(ls_listing *listing);
 
 #endif

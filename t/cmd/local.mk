@@ -28,7 +28,7 @@ EXTRA_DIST += $(LITESTREAM_TAP) t/cmd/program.py
 
 CONTROL_TAP = t/cmd/control_forms.t t/cmd/control.t t/cmd/dir.t t/cmd/exec.t \
 	t/cmd/heartbeat.t t/cmd/check.t t/cmd/check_stores.t t/cmd/subcommands.t \
-	t/cmd/dashboard.t
+	t/cmd/dashboard.t t/cmd/reset_remote.t t/cmd/reset_stores.t
 TAP_TESTS += $(CONTROL_TAP)
 EXTRA_DIST += $(CONTROL_TAP)
 

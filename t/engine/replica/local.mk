@@ -1,12 +1,12 @@
 # Tests of engine/replica.
 UNIT_TESTS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_retain_l0 \
+	t/engine/replica/test_retain_l0 t/engine/replica/test_erase \
 	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month \
 	t/engine/replica/sim_days
 check_PROGRAMS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_retain_l0 \
+	t/engine/replica/test_retain_l0 t/engine/replica/test_erase \
 	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month \
 	t/engine/replica/sim_days
 t_engine_replica_test_replica_SOURCES = t/engine/replica/test_replica.c t/support/dbkit.h
@@ -23,6 +23,11 @@ t_engine_replica_test_retain_SOURCES = t/engine/replica/test_retain.c t/engine/r
 t_engine_replica_test_retain_LDADD = $(LTX_TEST_LIBS)
 t_engine_replica_test_retain_LDFLAGS = $(AM_LDFLAGS) -static
 t_engine_replica_test_retain_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
+t_engine_replica_test_erase_SOURCES = t/engine/replica/test_erase.c t/engine/replica/levels.h \
+	$(RESTORE_TEST_COMMON) $(FAULTSTORE)
+t_engine_replica_test_erase_LDADD = $(LTX_TEST_LIBS)
+t_engine_replica_test_erase_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
+t_engine_replica_test_erase_CPPFLAGS = $(LTX_TEST_CPPFLAGS)
 t_engine_replica_test_faults_SOURCES = t/engine/replica/test_faults.c $(MODEL) $(FAULTSTORE)
 t_engine_replica_test_faults_LDADD = $(LS_TEST_LIBS) $(SQLITE_LIBS)
 t_engine_replica_test_faults_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
