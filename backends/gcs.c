@@ -62,9 +62,18 @@ static ls_code sign(void *arg, ls_http_request *r, ls_err *err) {
     return code;
 }
 
+/* A body was spoilt on the way. A resumable upload, whose parts are PUT, is lost by that. */
+static bool is_about_bytes(const ls_http_request *r, const ls_http_answer *a) {
+    return a->status == 400 && strcmp(r->method, "POST") == 0 && a->body != NULL &&
+           strstr(a->body, "CRC32C") != NULL;
+}
+
 /* A token may be taken back before its time. */
 static bool again(void *arg, const ls_http_request *r, const ls_http_answer *a) {
     ls_gcs_call *c = arg;
+    if (is_about_bytes(r, a)) {
+        return true;
+    }
     const char *sent = ls_http_header_of(r->headers, r->n_headers, "Authorization");
     if (a->status != 401 || sent == NULL || c->renewed == RENEWALS) {
         return false;

@@ -203,8 +203,17 @@ void ls_oss_call_done(ls_oss_call *c) {
     free(c->key);
 }
 
+/* A body that was spoilt on the way. */
+static bool again(void *arg, const ls_http_request *r, const ls_http_answer *a) {
+    (void)arg;
+    (void)r;
+    return a->status == 400 && a->body != NULL &&
+           (strstr(a->body, "<Code>InvalidDigest<") != NULL ||
+            strstr(a->body, "<Code>BadDigest<") != NULL);
+}
+
 ls_code ls_oss_do(ls_oss_call *c, ls_err *err) {
-    const ls_http_hooks hooks = {.sign = sign, .arg = c};
+    const ls_http_hooks hooks = {.sign = sign, .again = again, .arg = c};
     ls_http_answer_done(&c->a);
     return ls_http_do(c->oss->http, &c->r, &hooks, &c->a, err);
 }

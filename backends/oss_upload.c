@@ -1,9 +1,12 @@
 /*
  * Uploads to Alibaba Cloud OSS: what fits into one part is one request, more is a multipart upload,
- * which is aborted if it fails, since its parts cost money. The CRC-64 that the service tells of
- * each part and of the whole is compared with ours.
+ * which is aborted if it fails, since its parts cost money. Each request has the MD5 of its body,
+ * so that what was spoilt on the way is refused; stored and found out later it would stand in the
+ * way of the next try. The CRC-64 that the service tells of each part and of the whole is compared
+ * with ours.
  */
 #include "backends/crc64ecma.h"
+#include "backends/digest.h"
 #include "backends/oss.h"
 #include "backends/parts.h"
 #include "backends/stamp.h"
@@ -78,6 +81,15 @@ static ls_code judge(const upload *u, const ls_oss_call *c, ls_err *err) {
     return code;
 }
 
+/* The bytes at hand as the body. */
+static ls_code set_body(const upload *u, ls_oss_call *c, ls_err *err) {
+    char md5[LS_MD5_BASE64_SIZE];
+    c->r.body = u->parts.data;
+    c->r.body_len = u->parts.len;
+    ls_code code = ls_md5_base64(u->parts.data, u->parts.len, md5, err);
+    return code == LS_OK ? ls_http_set_header(&c->r, "Content-MD5", err, "%s", md5) : code;
+}
+
 /* ---- at once ---- */
 
 static ls_code send_at_once(upload *u, ls_err *err) {
@@ -87,8 +99,9 @@ static ls_code send_at_once(upload *u, ls_err *err) {
         code = set_object_headers(u, &c, err);
     }
     if (code == LS_OK) {
-        c.r.body = u->parts.data;
-        c.r.body_len = u->parts.len;
+        code = set_body(u, &c, err);
+    }
+    if (code == LS_OK) {
         code = ls_oss_do(&c, err);
     }
     if (code == LS_OK) {
@@ -150,8 +163,9 @@ static ls_code send_part(upload *u, size_t number, ls_err *err) {
     ls_code code = ls_oss_call_init(&c, u->oss, "PUT", u->key, query, err);
     free(query);
     if (code == LS_OK) {
-        c.r.body = u->parts.data;
-        c.r.body_len = u->parts.len;
+        code = set_body(u, &c, err);
+    }
+    if (code == LS_OK) {
         code = ls_http_set_header(&c.r, "Content-Type", err, "application/octet-stream");
     }
     if (code == LS_OK) {

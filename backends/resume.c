@@ -156,3 +156,12 @@ ls_code ls_resume_open_object(ls_storage *s, const ls_object *object, const ls_c
     }
     return code;
 }
+
+bool ls_resume_spoilt(const ls_err *err, ls_err *before) {
+    if (err->code != LS_ECORRUPT && err->code != LS_ECHECKSUM && err->code != LS_EFORMAT) {
+        return false;
+    }
+    bool same = strcmp(before->msg, err->msg) == 0;
+    *before = *err;
+    return !same;
+}

@@ -23,4 +23,11 @@ LS_MUST ls_code ls_resume_open(ls_storage *s, const ls_ltx_info *file, uint64_t 
 LS_MUST ls_code ls_resume_open_object(ls_storage *s, const ls_object *object,
                                       const ls_cancel *cancel, ls_reader **r, ls_err *err);
 
+/* May it have been the network that damaged what was read, so that it is worth reading anew? True
+ * where err says that something is damaged, and not just what *before says, which err then
+ * replaces: the same damage twice is in the file. Begin with LS_ERR_INIT, and read at most
+ * LS_RESUME_READS times. */
+#define LS_RESUME_READS 4
+bool ls_resume_spoilt(const ls_err *err, ls_err *before);
+
 #endif

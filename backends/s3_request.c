@@ -249,13 +249,18 @@ static bool is_about_keys(const char *code) {
            strcmp(code, "TokenRefreshRequired") == 0 || strcmp(code, "InvalidAccessKeyId") == 0;
 }
 
+/* A body was spoilt on the way. */
+static bool is_about_bytes(const char *code) {
+    return strcmp(code, "XAmzContentSHA256Mismatch") == 0 || strcmp(code, "BadDigest") == 0;
+}
+
 static bool try_again(void *arg, const ls_http_request *r, const ls_http_answer *a) {
     ls_s3_call *call = arg;
     ls_s3_error e;
     (void)r;
     ls_s3_error_of(a, &e);
     /* 409: something else is going on with the object, or with what is above it. */
-    if (ls_s3_is_throttling(e.code) || a->status == 409) {
+    if (ls_s3_is_throttling(e.code) || is_about_bytes(e.code) || a->status == 409) {
         return true;
     }
     if (strcmp(e.code, "RequestTimeTooSkewed") == 0 || strcmp(e.code, "RequestExpired") == 0) {

@@ -6,6 +6,9 @@
  * so. Where a server cannot move, files are put under their names, after a look whether there is
  * one. Folders are made by the first file that needs them.
  *
+ * HTTP has no checksum of a body. Over TLS none is needed; without, what was put is read back and
+ * compared before it gets its name, and put again where it is not the same.
+ *
  * A request whose answer is lost is sent again. Of a move that was carried out the second one finds
  * nothing to move: nobody else knows the temporary name.
  */
@@ -20,6 +23,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+/* A body is put so often until it is read back as it is. */
+#define PUTS_MAX 5
+#define COMPARED_AT_ONCE 16384
 
 typedef struct put_job {
     ls_dav *dav;
@@ -143,6 +150,75 @@ static ls_code put_bytes(const put_job *job, const char *url, ls_err *err) {
     return code;
 }
 
+/* ---- reading back ---- */
+
+/* Are the next bytes those of the file from off on, to its end? */
+static ls_code is_same(const put_job *job, ls_reader *body, bool *same, ls_err *err) {
+    uint8_t theirs[COMPARED_AT_ONCE];
+    uint8_t ours[COMPARED_AT_ONCE];
+    size_t got = sizeof theirs;
+    *same = true;
+    for (uint64_t off = 0; *same && got == sizeof theirs; off += got) {
+        size_t want = 0;
+        ls_code code = ls_read_full(body, theirs, sizeof theirs, &got, err);
+        if (code == LS_OK) {
+            code = ls_pread_full(job->fd, ours, sizeof ours, (int64_t)off, &want, job->url, err);
+        }
+        if (code != LS_OK) {
+            return code;
+        }
+        *same = got == want && memcmp(ours, theirs, got) == 0;
+    }
+    return LS_OK;
+}
+
+static ls_code read_back(const put_job *job, const char *url, bool *same, ls_err *err) {
+    ls_dav_call c;
+    ls_reader *body = NULL;
+    ls_code code = ls_dav_init(&c, "GET", url, err);
+    if (code == LS_OK) {
+        code = ls_dav_send(job->dav, &c, &body, err);
+    }
+    if (code == LS_OK && c.a.status != 200) {
+        code = ls_dav_fail(job->dav, &c, "read back", err);
+    }
+    if (code == LS_OK) {
+        code = is_same(job, body, same, err);
+    }
+    ls_reader_close(body);
+    ls_dav_done(&c);
+    return code == LS_OK ? LS_OK : ls_wrap(err, "read back %s", url);
+}
+
+/* Puts the bytes so that they are there as they are here. What is spoilt is deleted first: a put
+ * that must not replace could not put it right. */
+static ls_code put_checked(const put_job *job, const char *url, ls_err *err) {
+    bool secure = strncmp(job->dav->root, "https:", 6) == 0;
+    bool same = false;
+    for (int i = 0; i < PUTS_MAX && !same; i++) {
+        ls_code code = put_bytes(job, url, err);
+        if (code != LS_OK || secure) {
+            return code;
+        }
+        code = read_back(job, url, &same, err);
+        if (code == LS_EREMOTE || code == LS_ETIMEDOUT) {
+            ls_err_clear(err); /* it broke off */
+            same = false;
+        } else if (code != LS_OK) {
+            return code;
+        }
+        if (!same) {
+            discard(job->dav, url);
+        }
+    }
+    if (same) {
+        return LS_OK;
+    }
+    (void)ls_fail(err, LS_ECHECKSUM, "write %s: what was read back %d times was not the same", url,
+                  PUTS_MAX);
+    return ls_hint(err, "the network or the server spoils what it is given; use https");
+}
+
 /* ---- moving and copying ---- */
 
 static ls_code move_or_copy(ls_dav *dav, const char *method, const char *from, const char *to,
@@ -213,12 +289,12 @@ static ls_code temporary_url(const char *url, char **tmp, ls_err *err) {
 
 static ls_code put_straight(put_job *job, ls_err *err) {
     ls_code code = job->exclusive ? check_absent(job, err) : LS_OK;
-    return code == LS_OK ? put_bytes(job, job->url, err) : code;
+    return code == LS_OK ? put_checked(job, job->url, err) : code;
 }
 
 static ls_code put_and_move(put_job *job, ls_err *err) {
     bool able = true;
-    ls_code code = put_bytes(job, job->tmp, err);
+    ls_code code = put_checked(job, job->tmp, err);
     if (code == LS_OK) {
         code = publish(job, &able, err);
     }

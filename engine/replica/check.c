@@ -70,7 +70,7 @@ static ls_code probe_l0(ls_replica *r, ls_probe *p, ls_err *err) {
     if (p->l0.max_txid == 0) {
         return LS_OK;
     }
-    ls_code rc = ls_ends_remote(r->storage, &p->l0, &p->l0_ends, err);
+    ls_code rc = ls_ends_surely(r->storage, &p->l0, &p->l0_ends, err);
     if (rc == LS_ECORRUPT) {
         p->l0_bad = true;
         ls_err_clear(err);
@@ -88,7 +88,7 @@ static ls_code probe_newest(ls_replica *r, ls_probe *p, ls_txid max, ls_err *err
         ls_code rc = find_ending(r->storage, level, max, &found, err);
         if (rc == LS_OK && found.max_txid == max) {
             p->newest = found;
-            rc = ls_ends_remote(r->storage, &found, &ends, err);
+            rc = ls_ends_surely(r->storage, &found, &ends, err);
             p->newest_bad = rc == LS_ECORRUPT;
             rc = p->newest_bad ? LS_OK : rc;
         }

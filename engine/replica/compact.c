@@ -4,6 +4,8 @@
  */
 #include "engine/replica/compact.h"
 
+#include "backends/resume.h"
+
 #include "engine/replica/compact_merge.h"
 #include "engine/replica/internal.h"
 
@@ -109,7 +111,7 @@ static ls_code compare_existing(job *j, const ls_ltx_info *file, const ls_ltx_he
     uint8_t head[LS_LTX_HEADER_SIZE];
     ls_ltx_header theirs;
     ls_err_clear(err);
-    ls_code rc = ls_read_head(j->s, file, head, err);
+    ls_code rc = ls_read_head_surely(j->s, file, head, err);
     if (rc != LS_OK && rc != LS_ECORRUPT) {
         return rc;
     }
@@ -246,13 +248,20 @@ ls_code ls_compact_verify(ls_storage *s, int level, const ls_log *log, size_t *b
 
 /* ---- all of it ---- */
 
-/* Once more where the page size changes, with the sources before that. */
+/* Once more where the page size changes, with the sources before that, and where what was read may
+ * have been spoilt on the way. */
 static ls_code make_file(job *j, ls_err *err) {
     bool cut = true;
+    ls_err damage = LS_ERR_INIT;
     ls_code rc = LS_OK;
-    while (rc == LS_OK && cut) {
+    for (int reads = 0; rc == LS_OK && cut;) {
         cut = false;
         rc = j->sources.n == 1 ? pass_on(j, err) : merge(j, &cut, err);
+        if (rc != LS_OK && ++reads < LS_RESUME_READS && ls_resume_spoilt(err, &damage)) {
+            ls_err_clear(err);
+            cut = true;
+            rc = LS_OK;
+        }
     }
     return rc;
 }

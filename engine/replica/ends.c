@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 /* Smallest file: header, end marker, index of its 0 byte and its size, trailer. */
+#define READS_MAX 8
 #define MIN_SIZE (LS_LTX_HEADER_SIZE + LS_LTX_PAGE_HEADER_SIZE + 9 + LS_LTX_TRAILER_SIZE)
 
 /* A file that is listed as longer is not damaged where less of it came: the connection broke. */
@@ -52,6 +53,40 @@ ls_code ls_ends_remote(ls_storage *s, const ls_ltx_info *file, ls_ends *ends, ls
 ls_code ls_read_head(ls_storage *s, const ls_ltx_info *file, uint8_t head[LS_LTX_HEADER_SIZE],
                      ls_err *err) {
     return read_range(s, file, 0, head, LS_LTX_HEADER_SIZE, err);
+}
+
+static ls_code never_the_same(const ls_ltx_info *file, ls_err *err) {
+    char key[LS_STORAGE_KEY_SIZE];
+    (void)ls_fail(err, LS_EIO, "%s: each of %d reads gave other bytes", ls_storage_key(file, key),
+                  READS_MAX);
+    return ls_hint(err, "the network spoils what it carries, or the file is being replaced");
+}
+
+ls_code ls_ends_surely(ls_storage *s, const ls_ltx_info *file, ls_ends *ends, ls_err *err) {
+    ls_ends before;
+    ls_code rc = ls_ends_remote(s, file, ends, err);
+    for (int i = 1; i < READS_MAX && rc == LS_OK; i++) {
+        before = *ends;
+        rc = ls_ends_remote(s, file, ends, err);
+        if (rc == LS_OK && ls_ends_equal(&before, ends)) {
+            return LS_OK;
+        }
+    }
+    return rc == LS_OK ? never_the_same(file, err) : rc;
+}
+
+ls_code ls_read_head_surely(ls_storage *s, const ls_ltx_info *file,
+                            uint8_t head[LS_LTX_HEADER_SIZE], ls_err *err) {
+    uint8_t before[LS_LTX_HEADER_SIZE];
+    ls_code rc = ls_read_head(s, file, head, err);
+    for (int i = 1; i < READS_MAX && rc == LS_OK; i++) {
+        memcpy(before, head, sizeof before);
+        rc = ls_read_head(s, file, head, err);
+        if (rc == LS_OK && memcmp(before, head, sizeof before) == 0) {
+            return LS_OK;
+        }
+    }
+    return rc == LS_OK ? never_the_same(file, err) : rc;
 }
 
 static ls_code ends_of_fd(int fd, const char *path, const ls_ltx_info *file, ls_ends *ends,

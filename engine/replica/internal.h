@@ -19,9 +19,17 @@ typedef struct ls_ends {
 /* file->size must be the store's. LS_ECORRUPT if the file is too short to be one. */
 LS_MUST ls_code ls_ends_remote(ls_storage *s, const ls_ltx_info *file, ls_ends *ends, ls_err *err);
 
+/* The same, read until two reads agree: before something is made of how they differ from others. A
+ * network can spoil what it carries, and these bytes have no checksum of their own. */
+LS_MUST ls_code ls_ends_surely(ls_storage *s, const ls_ltx_info *file, ls_ends *ends, ls_err *err);
+
 /* The header's bytes alone; of any size. */
 LS_MUST ls_code ls_read_head(ls_storage *s, const ls_ltx_info *file,
                              uint8_t head[LS_LTX_HEADER_SIZE], ls_err *err);
+
+/* The same, until two reads agree. */
+LS_MUST ls_code ls_read_head_surely(ls_storage *s, const ls_ltx_info *file,
+                                    uint8_t head[LS_LTX_HEADER_SIZE], ls_err *err);
 
 /* Of the local file of a level, whose header must be readable and hold the TXIDs of its name.
  * LS_ENOTFOUND if there is none, LS_ECORRUPT, LS_EFORMAT if it is damaged. */

@@ -99,6 +99,9 @@ static ls_code compare_existing(ls_replica *r, const ls_ltx_info *file, const ls
     if (rc == LS_OK) {
         rc = ls_ends_remote(r->storage, &there, &theirs, err);
     }
+    if (rc == LS_OK && !ls_ends_equal(ends, &theirs)) {
+        rc = ls_ends_surely(r->storage, &there, &theirs, err);
+    }
     if (rc == LS_ECORRUPT || (rc == LS_OK && !ls_ends_equal(ends, &theirs))) {
         rc = diverge(r, &there, ends->size, err);
     }
@@ -213,15 +216,12 @@ static ls_code still_there(ls_replica *r, ls_err *err) {
     ls_txid txid = atomic_load(&r->txid);
     const ls_ltx_info file = {.level = 0, .min_txid = txid, .max_txid = txid};
     uint8_t head[LS_LTX_HEADER_SIZE];
-    size_t got = 0;
-    ls_reader *in = NULL;
-    ls_code rc = ls_storage_open_range(r->storage, &file, 0, sizeof(head), &in, err);
-    if (rc == LS_OK) {
-        rc = ls_read_full(in, head, sizeof(head), &got, err);
+    ls_code rc = ls_read_head(r->storage, &file, head, err);
+    if (rc == LS_OK && memcmp(head, r->last_head, sizeof(head)) != 0) {
+        rc = ls_read_head_surely(r->storage, &file, head, err);
     }
-    ls_reader_close(in);
-    bool same = got == sizeof(head) && memcmp(head, r->last_head, sizeof(head)) == 0;
-    if (rc == LS_ENOTFOUND || (rc == LS_OK && !same)) {
+    bool other = rc == LS_OK && memcmp(head, r->last_head, sizeof(head)) != 0;
+    if (rc == LS_ENOTFOUND || rc == LS_ECORRUPT || other) {
         ls_replica_uncheck(r);
         char key[LS_STORAGE_KEY_SIZE];
         (void)ls_fail(err, LS_EGAP, "replica %s has lost or exchanged %s",

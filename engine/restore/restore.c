@@ -5,12 +5,15 @@
 #include "engine/restore/target.h"
 #include "engine/restore/v3.h"
 
+#include "backends/resume.h"
+
 #include <errno.h>
 #include <unistd.h>
 
 /* Listings of a replica that is in use are no snapshot of it: a file may go between the listing of
- * one level and of the next, or before it is read. Its successor is in a new listing. */
-#define TRIES 3
+ * one level and of the next, or before it is read. Its successor is in a new listing. And a network
+ * may spoil what is read. */
+#define TRIES LS_RESUME_READS
 
 static ls_code check_opts(const ls_restore_opts *opts, ls_err *err) {
     if (opts->output == NULL || opts->output[0] == '\0') {
@@ -74,6 +77,7 @@ static ls_code try_v3(ls_storage *s, const ls_restore_opts *opts, ls_target *t, 
 
 static ls_code rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target *t,
                        ls_restore_result *result, ls_err *err) {
+    ls_err damage = LS_ERR_INIT;
     ls_code code = LS_OK;
     for (int i = 0; i < TRIES; i++) {
         bool v3;
@@ -81,7 +85,7 @@ static ls_code rebuild(ls_storage *s, const ls_restore_opts *opts, ls_target *t,
         code = try_v3(s, opts, t, &v3, result, err);
         code = code == LS_OK && !v3 ? try_rebuild(s, opts, t, result, err) : code;
         /* A hole in a v0.3 replica, which nobody writes to, stays one. */
-        if (code != LS_ENOTFOUND && (v3 || code != LS_EGAP)) {
+        if (code != LS_ENOTFOUND && (v3 || code != LS_EGAP) && !ls_resume_spoilt(err, &damage)) {
             break;
         }
     }

@@ -150,7 +150,13 @@ ls_code ls_verify_file(ls_storage *s, const ls_ltx_info *file, const ls_cancel *
                        ls_verify_read_fn read, void *arg, ls_fact *fact, ls_err *err) {
     *fact = (ls_fact){.state = LS_FACT_UNREAD};
     reading r = {.file = file, .cancel = cancel, .read = read, .arg = arg, .fact = fact};
+    ls_err damage = LS_ERR_INIT;
     ls_code code = read_file(&r, s, err);
+    for (int i = 1; i < LS_RESUME_READS && code != LS_OK && ls_resume_spoilt(err, &damage); i++) {
+        *fact = (ls_fact){.state = LS_FACT_UNREAD};
+        ls_err_clear(err);
+        code = read_file(&r, s, err);
+    }
     if (code != LS_OK) {
         return judge(s, &r, code, err);
     }

@@ -37,12 +37,20 @@ HTTP_FAULTS = {
     "answers that never come": lambda: [Fault("lost", every=5)],
     "answers cut": lambda: [Fault("answer", every=3, methods=("GET",), after=150)],
     "delays": lambda: [Fault("delay", every=6, seconds=0.3)],
+    # Not of parts of a resumable upload (Google): that fails as a whole.
+    "uploads with a byte that is another one": lambda: [
+        Fault("corrupt", every=3, to_server=True, methods=("PUT", "POST"), path=r"\.ltx|/upload/",
+              least=500)],
 }
 BYTE_FAULTS = {
     "connections refused": lambda: [Fault("refuse", times=3)],
     "answers cut": lambda: [Fault("drop", after=150000, times=3)],
     "requests cut in half": lambda: [Fault("drop", after=200000, to_server=True, times=3)],
     "delays": lambda: [Fault("delay", seconds=0.3)],
+}
+SSH_FAULTS = {
+    "bytes that are others": lambda: [Fault("flip", after=200000, times=2),
+                                      Fault("flip", after=250000, to_server=True, times=3)],
 }
 
 table = {}  # store: {case: how it went}
@@ -103,7 +111,10 @@ def suite(server, store, root):
 def through_faults(server, store, root):
     proxy = proxies.Proxy(server.address, http=store.http, rewrite_host=store.rewrite_host)
     store = store.through(server, proxy.address)
-    for n, (case, faults) in enumerate((HTTP_FAULTS if store.http else BYTE_FAULTS).items()):
+    cases = dict(HTTP_FAULTS if store.http else BYTE_FAULTS)
+    if store.type == "sftp":
+        cases.update(SSH_FAULTS)
+    for n, (case, faults) in enumerate(cases.items()):
         proxy.set(*faults())
         out, err, rc = conform(server, store, "faults", "root=%s/faults%d" % (root, n),
                                "big=%d" % store.fault_bytes)

@@ -286,6 +286,21 @@ static void unknown_size_believes_the_end(void **state) {
     ls_reader_close(r);
 }
 
+/* Damage is believed that is met twice in the same place. */
+static void damage_of_the_network(void **state) {
+    ls_err before = LS_ERR_INIT;
+    ls_err err = LS_ERR_INIT;
+    (void)state;
+    (void)ls_fail(&err, LS_EREMOTE, "the store is away");
+    assert_false(ls_resume_spoilt(&err, &before));
+    (void)ls_fail(&err, LS_ECHECKSUM, "page 1");
+    assert_true(ls_resume_spoilt(&err, &before));
+    (void)ls_fail(&err, LS_ECORRUPT, "page 2");
+    assert_true(ls_resume_spoilt(&err, &before));
+    (void)ls_fail(&err, LS_EFORMAT, "page 2");
+    assert_false(ls_resume_spoilt(&err, &before));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_file),
@@ -297,6 +312,7 @@ int main(void) {
         cmocka_unit_test(cancel_ends_it),
         cmocka_unit_test(ranges),
         cmocka_unit_test(unknown_size_believes_the_end),
+        cmocka_unit_test(damage_of_the_network),
     };
     return cmocka_run_group_tests_name("backends/resume", tests, NULL, NULL);
 }

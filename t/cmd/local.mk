@@ -75,6 +75,6 @@ EXTRA_DIST += t/cmd/disk_full.t
 
 # Stores behind a network, each from a daemon to a restore, on a server of t/servers.
 STORE_TAP = t/cmd/store_s3.t t/cmd/store_gs.t t/cmd/store_abs.t t/cmd/store_oss.t \
-	t/cmd/store_v3.t
+	t/cmd/store_v3.t t/cmd/store_corrupt.t
 TAP_TESTS += $(STORE_TAP)
 EXTRA_DIST += $(STORE_TAP) t/cmd/stores.py

@@ -10,12 +10,17 @@ Counted are requests (HTTP) or connections (bytes). What can happen to one:
     lost      the request is carried out, its answer never comes
     answer    the connection ends after the first `after` bytes of the answer's body
     status    the answer is `status`, with Retry-After where `retry_after` is set; nothing is sent on
-    corrupt   a byte in the middle of the answer's body is another one
+    corrupt   a byte of the answer's body, or, with to_server, of the request's, is another one
     delay     everything waits for `seconds` first
     drop      bytes only: the connection ends when `after` bytes came from the server, or, with
               to_server, when so many were sent to it
+    flip      bytes only: the byte behind so many is another one
+
+Faults come each n-th time, or by chance from a seed; the bytes that are spoilt are chosen by it too.
 """
 
+import random
+import re
 import socket
 import threading
 import time
@@ -25,20 +30,27 @@ BODY_MAX = 256 << 20
 
 class Fault:
     def __init__(self, kind, every=1, methods=None, times=None, after=0, status=503,
-                 retry_after=None, seconds=0.0, to_server=False, least=0):
-        """every: the n-th of those that it applies to, and each n-th after it. methods: of HTTP,
-        None for all. times: no more than so often. least: applies to requests with a body of so
-        many bytes."""
+                 retry_after=None, seconds=0.0, to_server=False, least=0, chance=None, path=None,
+                 seed=1):
+        """every: the n-th of those that it applies to, and each n-th after it; chance: instead,
+        how likely each is struck. methods: of HTTP, None for all. path: expression that the
+        request's line must have. times: no more than so often. least: applies to requests with a
+        body of so many bytes."""
         self.kind, self.every, self.methods, self.times = kind, every, methods, times
         self.after, self.status, self.retry_after = after, status, retry_after
         self.seconds, self.to_server, self.least = seconds, to_server, least
+        self.chance, self.path, self.random = chance, path, random.Random(seed)
         self.seen = self.hits = 0
 
-    def strikes(self, method, length):
+    def strikes(self, method, length, line):
         if (self.methods and method not in self.methods) or length < self.least:
             return False
+        if self.path and not re.search(self.path, line):
+            return False
         self.seen += 1
-        if self.seen % self.every != 0 or (self.times is not None and self.hits >= self.times):
+        struck = self.seen % self.every == 0 if self.chance is None else \
+            self.random.random() < self.chance
+        if not struck or (self.times is not None and self.hits >= self.times):
             return False
         self.hits += 1
         return True
@@ -146,10 +158,10 @@ class Proxy:
         with self.lock:
             return sum(f.hits for f in self.faults)
 
-    def choose(self, method="", length=0):
+    def choose(self, method="", length=0, line=""):
         with self.lock:
             self.requests += 1
-            struck = [f for f in self.faults if f.strikes(method, length)]
+            struck = [f for f in self.faults if f.strikes(method, length, line)]
         return struck[0] if struck else None
 
     def accept(self):
@@ -189,7 +201,7 @@ class Proxy:
         if head is None:
             return False
         method = head.first.split(" ")[0]
-        fault = self.choose(method, int(head.get("content-length") or 0))
+        fault = self.choose(method, int(head.get("content-length") or 0), head.first)
         kind = fault.kind if fault else None
         if kind == "refuse":
             return False
@@ -207,6 +219,8 @@ class Proxy:
         if kind == "status":
             client.send(self.refusal(fault))
             return True
+        if kind == "corrupt" and fault.to_server:
+            body, fault = self.spoil(body, fault), None
         server.send(head.raw() + body)
         return self.answer(client, server, method, fault)
 
@@ -243,7 +257,7 @@ class Proxy:
             body = b"".join(server.pieces(head, has_body, True))
             if kind == "lost":
                 return False
-            client.send(head.raw() + self.spoil(body))
+            client.send(head.raw() + self.spoil(body, fault))
             return not ends
         client.send(head.raw())
         left = fault.after if kind == "answer" else None
@@ -257,9 +271,12 @@ class Proxy:
         return not ends and not closes and kind != "answer"
 
     @staticmethod
-    def spoil(body):
-        at = len(body) // 2
-        return body[:at] + bytes(b ^ 0x55 for b in body[at:at + 1]) + body[at + 1:]
+    def spoil(body, fault):
+        """By default the byte in the middle; by chance any, and any of its bits."""
+        at, bits = len(body) // 2, 0x55
+        if fault.chance is not None and body:
+            at, bits = fault.random.randrange(len(body)), fault.random.randrange(1, 256)
+        return body[:at] + bytes(b ^ bits for b in body[at:at + 1]) + body[at + 1:]
 
     # ---- bytes ----
 
@@ -269,24 +286,28 @@ class Proxy:
             return
         if fault and fault.kind == "delay":
             time.sleep(fault.seconds)
-        drops = fault if fault and fault.kind == "drop" else None
+        later = fault if fault and fault.kind in ("drop", "flip") else None
         up = threading.Thread(target=self.copy, daemon=True, args=(
-            client, server, drops.after if drops and drops.to_server else None))
+            client, server, later if later and later.to_server else None))
         up.start()
-        self.copy(server, client, drops.after if drops and not drops.to_server else None)
+        self.copy(server, client, later if later and not later.to_server else None)
         up.join()
 
     @staticmethod
-    def copy(source, target, left):
-        """Until one of both ends, or so many bytes were sent."""
+    def copy(source, target, fault):
+        """Until one of both ends, or the fault comes after so many bytes."""
+        left = fault.after if fault else None
         try:
             while True:
                 data = source.file.read1(65536)
                 if not data:
                     break
-                if left is not None and len(data) >= left:
-                    target.send(data[:left])
-                    break
+                if left is not None and len(data) > left:
+                    if fault.kind == "drop":
+                        target.send(data[:left])
+                        break
+                    data = data[:left] + bytes([data[left] ^ 0x55]) + data[left + 1:]
+                    left = None
                 left = None if left is None else left - len(data)
                 target.send(data)
         except (OSError, ValueError):
