@@ -7,6 +7,7 @@
  * killed process left under a temporary name goes with a put a day later.
  */
 #include "backends/file_list.h"
+#include "backends/file_mark.h"
 #include "backends/file_objects.h"
 #include "backends/head.h"
 #include "backends/schemes.h"
@@ -30,6 +31,7 @@ typedef struct file_store {
     char *root; /* absolute */
     ls_perm perm;
     atomic_bool swept[LS_LTX_LEVEL_MAX + 1]; /* levels that were looked through for leftovers */
+    ls_file_mark mark;
 } file_store;
 
 /* ---- paths ---- */
@@ -162,6 +164,27 @@ static ls_code file_open_object(ls_storage *s, const char *key, uint64_t off, ui
     char *path = ls_path_join(((file_store *)s)->root, key);
     return path != NULL ? open_range(path, "file", off, len, r, err)
                         : ls_fail(err, LS_ENOMEM, "no memory to read %s", key);
+}
+
+/* ---- marks ---- */
+
+static ls_code file_get_mark(ls_storage *s, const char *key, ls_mark *mark, ls_err *err) {
+    const file_store *fs = (file_store *)s;
+    char *path = ls_path_join(fs->root, key);
+    ls_code code = path != NULL ? ls_file_mark_get(&fs->mark, path, mark, err)
+                                : ls_fail(err, LS_ENOMEM, "no memory to read %s", key);
+    free(path);
+    return code;
+}
+
+static ls_code file_put_mark(ls_storage *s, const char *key, ls_mark *mark, bool keep,
+                             ls_err *err) {
+    file_store *fs = (file_store *)s;
+    char *path = ls_path_join(fs->root, key);
+    ls_code code = path != NULL ? ls_file_mark_put(&fs->mark, path, &fs->perm, mark, keep, err)
+                                : ls_fail(err, LS_ENOMEM, "no memory to write %s", key);
+    free(path);
+    return code;
 }
 
 /* ---- put ---- */
@@ -470,6 +493,7 @@ static ls_code file_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls
 
 static void file_free(ls_storage *s) {
     file_store *fs = (file_store *)s;
+    ls_file_mark_close(&fs->mark);
     free(fs->base.url);
     free(fs->root);
     free(fs);
@@ -486,6 +510,8 @@ static const ls_storage_ops file_ops = {
     .remove = file_remove,
     .each_object = file_each_object,
     .open_object = file_open_object,
+    .get_mark = file_get_mark,
+    .put_mark = file_put_mark,
     .free = file_free,
 };
 
@@ -499,6 +525,7 @@ ls_code ls_storage_open_file(const char *path, const ls_perm *perm, ls_storage *
         return ls_fail(err, LS_ENOMEM, "no memory to open %s", path);
     }
     fs->base.ops = &file_ops;
+    fs->mark.fd = -1;
     fs->perm = perm != NULL ? *perm : LS_PERM_PRIVATE;
     fs->root = ls_path_absolute(path);
     fs->base.url = fs->root != NULL ? ls_asprintf("file://%s", fs->root) : NULL;

@@ -1,7 +1,8 @@
 nobase_pkginclude_HEADERS += backends/storage.h backends/resume.h backends/settings.h backends/http.h
 liblitestream_la_SOURCES += backends/storage.c backends/url.c backends/url.h backends/url_parse.c \
 	backends/schemes.c backends/schemes.h backends/settings.c backends/file.c \
-	backends/file_list.c backends/file_list.h backends/file_objects.c backends/file_objects.h \
+	backends/file_list.c backends/file_list.h backends/file_mark.c backends/file_mark.h \
+	backends/file_objects.c backends/file_objects.h \
 	backends/resume.c backends/http.c backends/http_send.c backends/http_wire.c \
 	backends/http_wire.h \
 	backends/xml.c backends/xml.h backends/head.c backends/head.h backends/paged.c \
@@ -16,7 +17,7 @@ liblitestream_la_SOURCES += backends/aws_sign.c backends/aws_sign.h backends/aws
 	backends/aws_metadata.c backends/aws_process.c backends/s3_config.c backends/s3_config.h \
 	backends/s3.c backends/s3_store.h backends/s3_request.c backends/s3_answer.c \
 	backends/s3_list.c backends/s3_put.c backends/s3_multipart.c backends/s3_copy.c \
-	backends/s3_delete.c
+	backends/s3_delete.c backends/s3_mark.c
 endif
 
 # What the stores that speak HTTP share, and those that can be left out (configure --without-NAME).

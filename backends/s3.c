@@ -202,6 +202,8 @@ static const ls_storage_ops s3_ops = {
     .each_object = ls_s3_each_object,
     .open_object = s3_open_object,
     .exact = s3_exact,
+    .get_mark = ls_s3_get_mark,
+    .put_mark = ls_s3_put_mark,
     .free = s3_free,
 };
 

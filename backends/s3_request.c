@@ -152,6 +152,19 @@ ls_code ls_s3_sse_headers(ls_s3_call *call, bool copy_source, ls_err *err) {
     return code == LS_OK && copy_source ? sse_headers(call, "x-amz-copy-source", err) : code;
 }
 
+ls_code ls_s3_encryption_headers(ls_s3_call *call, ls_err *err) {
+    const char *kms_key = call->s->c.kms_key;
+    ls_code code = LS_OK;
+    if (kms_key != NULL) {
+        code = ls_http_set_header(&call->r, "X-Amz-Server-Side-Encryption", err, "aws:kms");
+    }
+    if (code == LS_OK && kms_key != NULL) {
+        code = ls_http_set_header(&call->r, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", err,
+                                  "%s", kms_key);
+    }
+    return code == LS_OK ? ls_s3_sse_headers(call, false, err) : code;
+}
+
 ls_code ls_s3_object_headers(ls_s3_call *call, const char *stamp, ls_err *err) {
     const ls_s3_config *c = &call->s->c;
     ls_code code = LS_OK;
@@ -161,14 +174,7 @@ ls_code ls_s3_object_headers(ls_s3_call *call, const char *stamp, ls_err *err) {
     if (code == LS_OK && c->storage_class != NULL) {
         code = ls_http_set_header(&call->r, "X-Amz-Storage-Class", err, "%s", c->storage_class);
     }
-    if (code == LS_OK && c->kms_key != NULL) {
-        code = ls_http_set_header(&call->r, "X-Amz-Server-Side-Encryption", err, "aws:kms");
-    }
-    if (code == LS_OK && c->kms_key != NULL) {
-        code = ls_http_set_header(&call->r, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", err,
-                                  "%s", c->kms_key);
-    }
-    return code == LS_OK ? ls_s3_sse_headers(call, false, err) : code;
+    return code == LS_OK ? ls_s3_encryption_headers(call, err) : code;
 }
 
 /* ---- each try ---- */

@@ -56,6 +56,9 @@ LS_MUST ls_code ls_s3_body_fd(ls_s3_call *call, int fd, uint64_t off, uint64_t l
 /* Headers of the customer's key; for copy_source also those of what is copied. */
 LS_MUST ls_code ls_s3_sse_headers(ls_s3_call *call, bool copy_source, ls_err *err);
 
+/* Headers of the encryption of a new object. */
+LS_MUST ls_code ls_s3_encryption_headers(ls_s3_call *call, ls_err *err);
+
 /* Headers of a new object: its time, class and encryption. stamp NULL: no time. */
 LS_MUST ls_code ls_s3_object_headers(ls_s3_call *call, const char *stamp, ls_err *err);
 
@@ -124,6 +127,10 @@ LS_MUST ls_code ls_s3_put_file(ls_storage *st, const ls_ltx_info *file, const ch
 LS_MUST ls_code ls_s3_copy(ls_storage *st, const ls_ltx_info *from, const ls_ltx_info *to,
                            bool exclusive, ls_ltx_info *out, ls_err *err);
 LS_MUST ls_code ls_s3_remove(ls_storage *st, const ls_ltx_info *files, size_t n, ls_err *err);
+
+LS_MUST ls_code ls_s3_get_mark(ls_storage *st, const char *object, ls_mark *mark, ls_err *err);
+LS_MUST ls_code ls_s3_put_mark(ls_storage *st, const char *object, ls_mark *mark, bool keep,
+                               ls_err *err);
 
 /* ---- parts (s3_multipart.c) ---- */
 

@@ -173,6 +173,32 @@ ls_code ls_storage_open_object(ls_storage *s, const char *key, uint64_t off, uin
     return code == LS_OK ? s->ops->open_object(s, key, off, len, r, err) : code;
 }
 
+/* ---- marks ---- */
+
+bool ls_storage_has_marks(const ls_storage *s) {
+    return s->ops->get_mark != NULL && s->ops->put_mark != NULL;
+}
+
+static ls_code check_mark(const ls_storage *s, const char *key, ls_err *err) {
+    return ls_storage_has_marks(s)
+               ? check_key(key, err)
+               : ls_fail(err, LS_EUNSUPPORTED, "%s stores cannot keep %s", s->ops->type, key);
+}
+
+ls_code ls_storage_get_mark(ls_storage *s, const char *key, ls_mark *mark, ls_err *err) {
+    *mark = (ls_mark){.age_ms = -1};
+    ls_code code = check_mark(s, key, err);
+    return code == LS_OK ? s->ops->get_mark(s, key, mark, err) : code;
+}
+
+ls_code ls_storage_put_mark(ls_storage *s, const char *key, ls_mark *mark, bool keep, ls_err *err) {
+    ls_code code = check_mark(s, key, err);
+    if (code == LS_OK && (mark->len == 0 || mark->len > LS_MARK_MAX)) {
+        code = ls_fail(err, LS_EINVALID, "%s: no mark has %zu bytes", key, mark->len);
+    }
+    return code == LS_OK ? s->ops->put_mark(s, key, mark, keep, err) : code;
+}
+
 /* ---- what is there ---- */
 
 /* The largest MaxTXID of one level and its last file. */

@@ -29,6 +29,24 @@ typedef struct ls_object {
 /* Gets each object of a listing; anything but LS_OK ends it and is what it returns. */
 typedef ls_code (*ls_object_fn)(void *arg, const ls_object *object, ls_err *err);
 
+/* Who wrote a mark, as far as the store can tell. */
+typedef enum ls_mark_writer {
+    LS_MARK_UNKNOWN,
+    LS_MARK_ALIVE, /* another one, that keeps it */
+    LS_MARK_GONE,  /* none that keeps it, if it runs where the store can see it */
+} ls_mark_writer;
+
+/* A small object that is replaced only by who knows what it was: no change is lost. */
+#define LS_MARK_MAX 1024
+#define LS_MARK_TAG_SIZE 160
+typedef struct ls_mark {
+    char text[LS_MARK_MAX + 1]; /* ends with a NUL that is not counted */
+    size_t len;
+    char tag[LS_MARK_TAG_SIZE]; /* names what it is now, "": it is not there; the store's form */
+    int64_t age_ms;             /* since it was written, by the store's own clock; -1: unknown */
+    ls_mark_writer writer;
+} ls_mark;
+
 /* Operations of one store; each gets the ls_storage whose first member it is. */
 typedef struct ls_storage_ops {
     const char *type; /* "file", "s3", ...: logs, metrics, `litestream databases` */
@@ -51,6 +69,9 @@ typedef struct ls_storage_ops {
     /* Sets created_ms of a listed file to the header's timestamp, by a request; NULL: listings have
      * it. */
     ls_code (*exact)(ls_storage *s, ls_ltx_info *file, ls_err *err);
+    ls_code (*get_mark)(ls_storage *s, const char *key, ls_mark *mark,
+                        ls_err *err); /* NULL: LS_EUNSUPPORTED, and so is put_mark */
+    ls_code (*put_mark)(ls_storage *s, const char *key, ls_mark *mark, bool keep, ls_err *err);
     void (*free)(ls_storage *s);
 } ls_storage_ops;
 
@@ -140,6 +161,19 @@ LS_MUST ls_code ls_storage_each_object(ls_storage *s, const char *folder, ls_obj
 /* As ls_storage_open_range, by key. LS_EINVALID for a key that is not valid. */
 LS_MUST ls_code ls_storage_open_object(ls_storage *s, const char *key, uint64_t off, uint64_t len,
                                        ls_reader **r, ls_err *err);
+
+/* Can the store keep marks? Those are objects below the root that are no LTX files. */
+bool ls_storage_has_marks(const ls_storage *s);
+
+/* Reads a mark; LS_ENOTFOUND if there is none. One that is longer than LS_MARK_MAX is LS_ELIMIT. */
+LS_MUST ls_code ls_storage_get_mark(ls_storage *s, const char *key, ls_mark *mark, ls_err *err);
+
+/* Writes mark->text in the place of the one with mark->tag, and sets that; LS_EEXISTS if there is
+ * another one by now, or, with the tag "", any. After another error it may have been written. keep:
+ * until the next put, or the store is closed, nobody else replaces it where the store can see to
+ * that (LS_MARK_ALIVE). Of one key, not from several threads at once. */
+LS_MUST ls_code ls_storage_put_mark(ls_storage *s, const char *key, ls_mark *mark, bool keep,
+                                    ls_err *err);
 
 /* Newest TXID over all levels 0..9, and the newest level-0 file; zero where there is none. */
 LS_MUST ls_code ls_storage_newest(ls_storage *s, ls_txid *max, ls_ltx_info *newest_l0, ls_err *err);

@@ -684,6 +684,78 @@ static void type_and_url(void **state) {
     assert_true(ls_is_url(ls_storage_url(s)));
 }
 
+/* ---- marks ---- */
+
+static ls_mark mark_of(const char *text, const char *tag) {
+    ls_mark mark = {.len = strlen(text)};
+    (void)snprintf(mark.text, sizeof mark.text, "%s", text);
+    (void)snprintf(mark.tag, sizeof mark.tag, "%s", tag);
+    return mark;
+}
+
+static void assert_mark(ls_storage *s, const char *text, const char *tag) {
+    ls_mark got;
+    ls_err err = LS_ERR_INIT;
+    conformance_ok(ls_storage_get_mark(s, "lock.json", &got, &err), &err);
+    assert_string_equal(got.text, text);
+    assert_int_equal(got.len, strlen(text));
+    assert_string_equal(got.tag, tag);
+    assert_true(got.age_ms < 60000);
+}
+
+static ls_code put_mark(ls_storage *s, ls_mark *mark) {
+    ls_err err = LS_ERR_INIT;
+    return ls_storage_put_mark(s, "lock.json", mark, true, &err);
+}
+
+static void marks_are_replaced_by_who_knows_them(void **state) {
+    ls_storage *s = store_of(state);
+    ls_mark none;
+    ls_err err = LS_ERR_INIT;
+    if (!ls_storage_has_marks(s)) {
+        assert_int_equal(ls_storage_get_mark(s, "lock.json", &none, &err), LS_EUNSUPPORTED);
+        assert_int_equal(put_mark(s, &none), LS_EUNSUPPORTED);
+        return;
+    }
+    assert_int_equal(ls_storage_get_mark(s, "lock.json", &none, &err), LS_ENOTFOUND);
+    ls_mark early = mark_of("early", "\"abc\"");
+    assert_int_equal(put_mark(s, &early), LS_EEXISTS);
+    ls_mark first = mark_of("the first", "");
+    assert_int_equal(put_mark(s, &first), LS_OK);
+    assert_mark(s, "the first", first.tag);
+    ls_mark other = mark_of("other", "");
+    assert_int_equal(put_mark(s, &other), LS_EEXISTS);
+    assert_mark(s, "the first", first.tag);
+    ls_mark second = mark_of("2nd", first.tag);
+    assert_int_equal(put_mark(s, &second), LS_OK);
+    assert_string_not_equal(second.tag, first.tag);
+    ls_mark late = mark_of("late", first.tag);
+    assert_int_equal(put_mark(s, &late), LS_EEXISTS);
+    assert_mark(s, "2nd", second.tag);
+    ls_mark nothing = mark_of("", second.tag);
+    assert_int_equal(put_mark(s, &nothing), LS_EINVALID);
+}
+
+/* What else is on a replica does not show in its levels. */
+static void marks_are_no_files(void **state) {
+    ls_storage *s = store_of(state);
+    ls_mark mark = mark_of("text", "");
+    ls_txid max;
+    ls_ltx_info newest;
+    ls_err err = LS_ERR_INIT;
+    if (!ls_storage_has_marks(s)) {
+        return;
+    }
+    assert_int_equal(put_mark(s, &mark), LS_OK);
+    conformance_ok(ls_storage_newest(s, &max, &newest, &err), &err);
+    assert_int_equal(max, 0);
+    conformance_put(s, 0, 1, 1, T0, 300);
+    for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
+        conformance_list(s, level, 0, level == 0 ? "1-1" : "");
+    }
+    assert_mark(s, "text", mark.tag);
+}
+
 #define TEST(f)                                                                                    \
     { .name = #f, .test_func = (f) }
 
@@ -713,6 +785,8 @@ size_t conformance_tests(struct CMUnitTest *tests, conformance_fixture setup,
         TEST(list_while_files_change),
         TEST(several_threads),
         TEST(type_and_url),
+        TEST(marks_are_replaced_by_who_knows_them),
+        TEST(marks_are_no_files),
     };
     const size_t n = sizeof suite / sizeof suite[0];
     _Static_assert(sizeof suite / sizeof suite[0] <= CONFORMANCE_MAX, "room for the suite");

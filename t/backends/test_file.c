@@ -472,6 +472,92 @@ static void no_objects(void **state) {
     assert_int_equal(ls_storage_open_object(&s, "gen", 0, 0, &in, &err), LS_EUNSUPPORTED);
 }
 
+/* ---- marks ---- */
+
+static ls_mark mark_of(const char *text, const char *tag) {
+    ls_mark mark = {.len = strlen(text)};
+    (void)snprintf(mark.text, sizeof mark.text, "%s", text);
+    (void)snprintf(mark.tag, sizeof mark.tag, "%s", tag);
+    return mark;
+}
+
+static ls_mark_writer writer_of(ls_storage *s) {
+    ls_mark mark;
+    ls_err err = LS_ERR_INIT;
+    conformance_ok(ls_storage_get_mark(s, "lock.json", &mark, &err), &err);
+    return mark.writer;
+}
+
+/* Another store of the same folder is as another process: the lock is that of an open file. */
+static void a_mark_is_kept(void **state) {
+    fixture *f = *state;
+    ls_storage *other;
+    ls_err err = LS_ERR_INIT;
+    conformance_ok(ls_storage_open_file(f->root, NULL, &other, &err), &err);
+    ls_mark mark = mark_of("a", ""), theirs;
+    conformance_ok(ls_storage_put_mark(f->c.s, "lock.json", &mark, true, &err), &err);
+    assert_int_equal(writer_of(other), LS_MARK_ALIVE);
+    assert_int_equal(writer_of(f->c.s), LS_MARK_GONE);
+    conformance_ok(ls_storage_get_mark(other, "lock.json", &theirs, &err), &err);
+    assert_string_equal(theirs.tag, mark.tag);
+    assert_int_equal(ls_storage_put_mark(other, "lock.json", &theirs, true, &err), LS_EEXISTS);
+    assert_non_null(strstr(err.msg, " is locked by another process"));
+    /* Who has it writes on, and lets go. */
+    mark = mark_of("longer", mark.tag);
+    conformance_ok(ls_storage_put_mark(f->c.s, "lock.json", &mark, true, &err), &err);
+    mark = mark_of("let go", mark.tag);
+    conformance_ok(ls_storage_put_mark(f->c.s, "lock.json", &mark, false, &err), &err);
+    assert_int_equal(writer_of(other), LS_MARK_GONE);
+    theirs = mark_of("b", mark.tag);
+    conformance_ok(ls_storage_put_mark(other, "lock.json", &theirs, true, &err), &err);
+    assert_int_equal(writer_of(f->c.s), LS_MARK_ALIVE);
+    ls_storage_free(other); /* as a process that is killed */
+    assert_int_equal(writer_of(f->c.s), LS_MARK_GONE);
+}
+
+static void a_mark_that_is_removed_was_changed(void **state) {
+    fixture *f = *state;
+    char path[128];
+    ls_err err = LS_ERR_INIT;
+    ls_mark mark = mark_of("a", "");
+    conformance_ok(ls_storage_put_mark(f->c.s, "lock.json", &mark, true, &err), &err);
+    path_of(f, "lock.json", path, sizeof path);
+    assert_int_equal(unlink(path), 0);
+    mark = mark_of("b", mark.tag);
+    assert_int_equal(ls_storage_put_mark(f->c.s, "lock.json", &mark, true, &err), LS_EEXISTS);
+    mark = mark_of("c", "");
+    conformance_ok(ls_storage_put_mark(f->c.s, "lock.json", &mark, true, &err), &err);
+    assert_int_equal(ls_storage_get_mark(f->c.s, "lock.json", &mark, &err), LS_OK);
+    assert_string_equal(mark.text, "c");
+}
+
+static void marks_that_are_none(void **state) {
+    fixture *f = *state;
+    char path[128], text[LS_MARK_MAX + 2];
+    ls_err err = LS_ERR_INIT;
+    ls_mark mark = mark_of("a", "");
+    conformance_ok(ls_storage_put_mark(f->c.s, "lock.json", &mark, false, &err), &err);
+    path_of(f, "lock.json", path, sizeof path);
+    memset(text, 'x', sizeof text);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    assert_int_equal(fwrite(text, 1, LS_MARK_MAX + 1, out), LS_MARK_MAX + 1);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(ls_storage_get_mark(f->c.s, "lock.json", &mark, &err), LS_ELIMIT);
+    assert_int_equal(truncate(path, 0), 0); /* a process that was killed between two steps */
+    assert_int_equal(ls_storage_get_mark(f->c.s, "lock.json", &mark, &err), LS_ENOTFOUND);
+    mark = mark_of("b", "");
+    conformance_ok(ls_storage_put_mark(f->c.s, "lock.json", &mark, false, &err), &err);
+    ahead_ms = 7000;
+    conformance_ok(ls_storage_get_mark(f->c.s, "lock.json", &mark, &err), &err);
+    assert_in_range(mark.age_ms, 7000, 60000);
+    ahead_ms = 0;
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(ls_storage_get_mark(f->c.s, "lock.json", &mark, &err), LS_EINVALID);
+    assert_int_equal(ls_storage_put_mark(f->c.s, "lock.json", &mark, false, &err), LS_EINVALID);
+}
+
 int main(void) {
     struct CMUnitTest tests[CONFORMANCE_MAX + 32];
     size_t n = conformance_tests(tests, setup, teardown);
@@ -493,6 +579,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(objects_are_read_by_range, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_of_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(no_objects, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mark_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mark_that_is_removed_was_changed, setup, teardown),
+        cmocka_unit_test_setup_teardown(marks_that_are_none, setup, teardown),
     };
     memcpy(tests + n, own, sizeof own);
     n += sizeof own / sizeof own[0];

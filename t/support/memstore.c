@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,12 +24,18 @@ typedef struct object {
     bytes *bytes;
 } object;
 
-typedef struct memstore {
+typedef struct memstore memstore;
+struct memstore {
     ls_storage base;
     pthread_mutex_t lock;
     object *at; /* by level, MinTXID, MaxTXID */
     size_t n, cap;
-} memstore;
+    ls_mark mark; /* one, whatever its key; tag "": none */
+    unsigned marks;
+    memstore *marks_of; /* another store that it belongs to; NULL: this one */
+    memstore_mark_hook hook;
+    void *hook_arg;
+};
 
 static bytes *hold(bytes *b) {
     atomic_fetch_add(&b->refs, 1);
@@ -320,6 +327,67 @@ static ls_code mem_remove(ls_storage *s, const ls_ltx_info *files, size_t n, ls_
     return LS_OK;
 }
 
+/* ---- marks ---- */
+
+static ls_code asked(memstore *m, bool put, bool before, ls_err *err) {
+    return m->hook != NULL ? m->hook(m->hook_arg, put, before, err) : LS_OK;
+}
+
+static ls_code mem_get_mark(ls_storage *s, const char *key, ls_mark *mark, ls_err *err) {
+    memstore *m = (memstore *)s;
+    memstore *at = m->marks_of != NULL ? m->marks_of : m;
+    ls_code rc = asked(m, false, true, err);
+    (void)pthread_mutex_lock(&at->lock);
+    *mark = at->mark;
+    (void)pthread_mutex_unlock(&at->lock);
+    mark->age_ms = -1;
+    mark->writer = LS_MARK_UNKNOWN;
+    if (rc == LS_OK && mark->tag[0] == '\0') {
+        rc = ls_fail(err, LS_ENOTFOUND, "%s: not there", key);
+    }
+    return rc == LS_OK ? asked(m, false, false, err) : rc;
+}
+
+static ls_code mem_put_mark(ls_storage *s, const char *key, ls_mark *mark, bool keep, ls_err *err) {
+    memstore *m = (memstore *)s;
+    memstore *at = m->marks_of != NULL ? m->marks_of : m;
+    (void)keep;
+    ls_code rc = asked(m, true, true, err);
+    if (rc != LS_OK) {
+        return rc;
+    }
+    (void)pthread_mutex_lock(&at->lock);
+    if (strcmp(mark->tag, at->mark.tag) != 0) {
+        rc = ls_fail(err, LS_EEXISTS, "%s was changed", key);
+    } else {
+        at->mark = *mark;
+        (void)snprintf(at->mark.tag, sizeof at->mark.tag, "\"%u\"", ++at->marks);
+        memcpy(mark->tag, at->mark.tag, sizeof mark->tag);
+    }
+    (void)pthread_mutex_unlock(&at->lock);
+    return rc == LS_OK ? asked(m, true, false, err) : rc;
+}
+
+void memstore_share_mark(ls_storage *s, ls_storage *with) {
+    ((memstore *)s)->marks_of = (memstore *)with;
+}
+
+void memstore_hook_mark(ls_storage *s, memstore_mark_hook hook, void *arg) {
+    ((memstore *)s)->hook = hook;
+    ((memstore *)s)->hook_arg = arg;
+}
+
+void memstore_set_mark(ls_storage *s, const char *text) {
+    memstore *m = (memstore *)s;
+    (void)pthread_mutex_lock(&m->lock);
+    m->mark = (ls_mark){.len = strlen(text)};
+    if (m->mark.len > 0) {
+        (void)snprintf(m->mark.text, sizeof m->mark.text, "%s", text);
+        (void)snprintf(m->mark.tag, sizeof m->mark.tag, "\"%u\"", ++m->marks);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
 /* ---- making and freeing ---- */
 
 static void mem_free(ls_storage *s) {
@@ -335,7 +403,7 @@ static void mem_free(ls_storage *s) {
 
 #define MEM_OPS                                                                                    \
     .type = "memory", .list = mem_list, .open = mem_open, .put = mem_put, .remove = mem_remove,    \
-    .free = mem_free
+    .get_mark = mem_get_mark, .put_mark = mem_put_mark, .free = mem_free
 
 static const ls_storage_ops mem_ops = {MEM_OPS, .copy = mem_copy};
 static const ls_storage_ops mem_ops_without_copy = {MEM_OPS};
