@@ -46,6 +46,7 @@
     X(LS_ESQLITE, "sqlite", "")                                                                    \
     X(LS_EUNSUPPORTED, "unsupported", "")                                                          \
     X(LS_ETIMEDOUT, "timed_out", "try again, or allow more time")                                  \
+    X(LS_EHELD, "held", "another process writes to this replica; give each its own path")          \
     X(LS_EREMOTE, "remote", "")
 
 typedef enum ls_code {

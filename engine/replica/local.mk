@@ -15,6 +15,13 @@ liblitestream_la_SOURCES += \
 	engine/replica/internal.h \
 	engine/replica/joined.c \
 	engine/replica/joined.h \
+	engine/replica/keeper.c \
+	engine/replica/keeper.h \
+	engine/replica/lease.c \
+	engine/replica/lease.h \
+	engine/replica/lease_text.c \
+	engine/replica/lease_text.h \
+	engine/replica/leased.c \
 	engine/replica/repair.c \
 	engine/replica/repair.h \
 	engine/replica/replica.c \

@@ -1,12 +1,16 @@
 # Tests of engine/replica.
 UNIT_TESTS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_retain_l0 t/engine/replica/test_erase \
+	t/engine/replica/test_retain_l0 \
+	t/engine/replica/test_erase \
+	t/engine/replica/test_lease \
 	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month \
 	t/engine/replica/sim_days
 check_PROGRAMS += t/engine/replica/test_replica \
 	t/engine/replica/test_compact t/engine/replica/test_retain \
-	t/engine/replica/test_retain_l0 t/engine/replica/test_erase \
+	t/engine/replica/test_retain_l0 \
+	t/engine/replica/test_erase \
+	t/engine/replica/test_lease \
 	t/engine/replica/test_faults t/engine/replica/test_levels t/engine/replica/sim_month \
 	t/engine/replica/sim_days
 t_engine_replica_test_replica_SOURCES = t/engine/replica/test_replica.c t/support/dbkit.h
@@ -50,3 +54,8 @@ t_engine_replica_test_retain_l0_SOURCES = t/engine/replica/test_retain_l0.c $(MO
 t_engine_replica_test_retain_l0_LDADD = $(LS_TEST_LIBS)
 t_engine_replica_test_retain_l0_LDFLAGS = $(AM_LDFLAGS) -static $(FAULTSTORE_LD)
 t_engine_replica_test_retain_l0_CPPFLAGS = $(LS_TEST_CPPFLAGS)
+t_engine_replica_test_lease_SOURCES = t/engine/replica/test_lease.c t/backends/conformance.c \
+	t/backends/conformance.h $(MEMSTORE)
+t_engine_replica_test_lease_LDADD = $(LS_TEST_LIBS)
+t_engine_replica_test_lease_LDFLAGS = $(AM_LDFLAGS) -static
+t_engine_replica_test_lease_CPPFLAGS = $(LS_TEST_CPPFLAGS)
