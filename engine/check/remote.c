@@ -6,6 +6,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/text.h"
 #include "engine/ltx/encoder.h"
+#include "engine/replica/lease.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -59,6 +60,25 @@ static bool daemon_has(const ls_check *c) {
     return false;
 }
 
+/* One that says so itself: true where it was told. */
+static bool lease_says(ls_check *c, ls_check_finding *f) {
+    ls_err err = LS_ERR_INIT;
+    char owner[256];
+
+    if (!ls_storage_has_marks(c->storage))
+        return false;
+    if (ls_lease_holder(c->storage, owner, sizeof owner, &err) != LS_OK) {
+        ls_check_say_err(f, LS_CHECK_WARN, &err);
+        return true;
+    }
+    if (owner[0] == '\0')
+        return false;
+    ls_check_say(f, LS_CHECK_WARN, "%s holds the lease of the replica", owner);
+    ls_check_hint(f, "while it does no other process should write there, and none with lease: true "
+                     "can: stop it, or give each database its own replica path");
+    return true;
+}
+
 void ls_check_writer(ls_check *c, ls_check_finding *f) {
     char remote[LS_TXID_SIZE], local[LS_TXID_SIZE];
 
@@ -67,6 +87,8 @@ void ls_check_writer(ls_check *c, ls_check_finding *f) {
         ls_check_hint(f, "a second one must not: two writers ruin each other's replica");
     } else if (c->storage == NULL) {
         ls_check_say(f, LS_CHECK_SKIP, "the replica cannot be read");
+    } else if (lease_says(c, f)) {
+        return;
     } else if (c->local > 0 && c->remote > c->local) {
         ls_check_say(f, LS_CHECK_WARN,
                      "the replica is at TXID %s, ahead of what was captured here (%s)",

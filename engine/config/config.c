@@ -13,6 +13,7 @@
 #define TEXT_MAX ((size_t)64 << 20)
 
 #define SYNC_INTERVAL LS_SEC
+#define LEASE_TTL (30 * LS_SEC)
 #define MAX_SYNC_LTX_FILES 256
 #define MONITOR_INTERVAL LS_SEC
 #define CHECKPOINT_INTERVAL (60 * LS_SEC)
@@ -85,7 +86,9 @@ static ls_db_config db_defaults(void) {
         .min_checkpoint_page_n = LS_DB_MIN_CHECKPOINT_PAGE_N,
         .truncate_page_n = LS_DB_TRUNCATE_PAGE_N,
         .max_sync_wal_bytes = LS_DB_MAX_SYNC_WAL_BYTES,
-        .replica = {.sync_interval = SYNC_INTERVAL, .max_sync_ltx_files = MAX_SYNC_LTX_FILES},
+        .replica = {.sync_interval = SYNC_INTERVAL,
+                    .max_sync_ltx_files = MAX_SYNC_LTX_FILES,
+                    .lease_ttl = LEASE_TTL},
     };
 }
 
@@ -225,6 +228,10 @@ static ls_code make_replica(maker *m, const ls_raw_replica *raw, ls_replica_conf
     take_num(&globals->max_sync_ltx_files, &r->max_sync_ltx_files);
     take_num(&raw->max_sync_ltx_files, &r->max_sync_ltx_files);
     r->auto_recover = recover->set && recover->num != 0;
+    take_bool(&globals->lease, &r->lease);
+    take_bool(&raw->lease, &r->lease);
+    take_num(&globals->lease_ttl, &r->lease_ttl);
+    take_num(&raw->lease_ttl, &r->lease_ttl);
     ls_code rc = copy_text(m, &raw->type, &r->type);
     if (rc == LS_OK)
         rc = copy_text(m, &raw->url, &r->url);

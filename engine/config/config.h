@@ -27,6 +27,8 @@ typedef struct ls_replica_config {
     char *path;            /* NULL if given by URL */
     int64_t sync_interval; /* ns; 1 s */
     bool auto_recover;
+    bool lease;                 /* only who holds it writes */
+    int64_t lease_ttl;          /* ns; 30 s */
     int64_t max_sync_ltx_files; /* 256; 0: no bound */
     ls_setting *settings;       /* those of the replica first */
     size_t n_settings;

@@ -145,6 +145,13 @@ const ls_key ls_keys[] = {
     BOTH(
         "auto-recover", BOOL, REP(auto_recover), "false",
         "Whether a file that is damaged on the replica is replaced by a new snapshot and removed."),
+    BOTH(
+        "lease", BOOL, REP(lease), "false",
+        "Whether only one process at a time may write to the replica: a second one stops and names "
+        "the first. For file replicas and s3."),
+    BOTH("lease-ttl", DURATION, REP(lease_ttl), "30s",
+         "How long a lease lasts that is not renewed, at least 3s; it is renewed after a third of "
+         "that."),
     BOTH("validation-interval", DURATION, NO, "", "Of older versions; has no effect."),
     BOTH("max-sync-ltx-files", INT, REP(max_sync_ltx_files), "256",
          "Files uploaded in one go before other databases have their turn; 0 for no bound."),

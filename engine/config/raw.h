@@ -25,7 +25,7 @@ typedef struct ls_raw_setting {
 } ls_raw_setting;
 
 typedef struct ls_raw_replica {
-    ls_raw type, path, url, sync_interval, auto_recover, max_sync_ltx_files;
+    ls_raw type, path, url, sync_interval, auto_recover, lease, lease_ttl, max_sync_ltx_files;
     ls_raw age_identities, age_recipients;
     ls_raw_setting *settings; /* one for each key; owned by ls_raw_top */
 } ls_raw_replica;

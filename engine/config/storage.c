@@ -162,6 +162,16 @@ static ls_code open_store(const ls_db_config *db, const ls_settings *settings, l
     return rc == LS_OK ? ls_storage_open(settings, &perm, s, err) : rc;
 }
 
+/* What cannot be promised is refused before anything starts. */
+static ls_code check_lease(const ls_db_config *db, ls_storage **s, ls_err *err) {
+    if (!db->replica.lease || ls_storage_has_marks(*s))
+        return LS_OK;
+    (void)ls_fail(err, LS_ECONFIG, "lease: %s replicas cannot have one", ls_storage_type(*s));
+    ls_storage_free(*s);
+    *s = NULL;
+    return ls_hint(err, "take out lease: true for %s; replicas of type file and s3 can", db->path);
+}
+
 ls_code ls_config_storage(const ls_db_config *db, ls_storage **s, ls_err *err) {
     ls_settings *settings = NULL;
 
@@ -180,6 +190,8 @@ ls_code ls_config_storage(const ls_db_config *db, ls_storage **s, ls_err *err) {
         rc = set_all(&db->replica, settings, err);
     if (rc == LS_OK)
         rc = open_store(db, settings, s, err);
+    if (rc == LS_OK)
+        rc = check_lease(db, s, err);
     ls_settings_free(settings);
     return rc;
 }

@@ -153,6 +153,16 @@ static ls_code check_max_files(const ls_raw *v, const char *name, ls_err *err) {
     return ls_raw_fail(err, name, v, "max-sync-ltx-files: must not be negative");
 }
 
+/* Stores tell ages in seconds. */
+static ls_code check_lease_ttl(const ls_raw *v, const char *name, ls_err *err) {
+    char got[32];
+
+    if (!v->set || (v->num >= 3 * LS_SEC && v->num <= 24 * 3600 * LS_SEC))
+        return LS_OK;
+    return ls_raw_fail(err, name, v, "lease-ttl: must be from 3s to 24h (got %s)",
+                       ls_duration_format(v->num, got, sizeof got));
+}
+
 static ls_code check_db_replica(const ls_raw_top *t, const ls_raw_db *db, const char *id,
                                 const char *name, ls_err *err) {
     const ls_raw_replica *r = ls_raw_db_replica(db);
@@ -169,6 +179,8 @@ static ls_code check_db_replica(const ls_raw_top *t, const ls_raw_db *db, const 
     ls_code rc = check_age(r, name, err);
     if (rc == LS_OK)
         rc = check_max_files(&r->max_sync_ltx_files, name, err);
+    if (rc == LS_OK)
+        rc = check_lease_ttl(&r->lease_ttl, name, err);
     if (rc != LS_OK)
         return rc;
     snprintf(key, sizeof key, "dbs[%s].%s.sync-interval", id,
@@ -274,6 +286,8 @@ ls_code ls_raw_validate(const ls_raw_top *top, const char *name, ls_err *err) {
         rc = check_age(&top->globals, name, err);
     if (rc == LS_OK)
         rc = check_max_files(&top->globals.max_sync_ltx_files, name, err);
+    if (rc == LS_OK)
+        rc = check_lease_ttl(&top->globals.lease_ttl, name, err);
     for (size_t i = 0; i < top->n_dbs && rc == LS_OK; i++)
         rc = check_db(top, &top->dbs[i], i + 1, name, err);
     if (rc == LS_OK)

@@ -96,6 +96,7 @@ static unsigned status_of(ls_code code) {
     case LS_EUNSUPPORTED:
         return MHD_HTTP_BAD_REQUEST;
     case LS_EEXISTS:
+    case LS_EHELD:
         return MHD_HTTP_CONFLICT;
     case LS_ENOTREADY:
     case LS_EBUSY:

@@ -20,7 +20,8 @@ typedef enum ls_db_status {
     LS_DB_MISSING,     /* the file does not exist yet */
     LS_DB_BEHIND,      /* the replica has been behind for longer than LS_STALL_NS */
     LS_DB_STALLED,     /* the log grew for that long without a capture */
-    LS_DB_ERROR,       /* the last capture or upload failed, and so did those since */
+    LS_DB_ERROR,       /* the last capture or upload failed, and so did those since; or another
+                          writer holds the lease */
 } ls_db_status;
 
 /* "replicating", "open", "stopped", "missing", "behind", "stalled", "error". The reference's list

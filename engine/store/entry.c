@@ -228,7 +228,22 @@ static void start_capture(ls_entry *e) {
 
 static void on_remote_timer(uv_timer_t *timer) { ls_entry_pump(timer->data); }
 
+/* Said at once whatever was said before, and tried again as soon as the lease may be free. */
+static void lease_refused(ls_entry *e, const ls_lane *lane) {
+    e->remote_trouble.logged = e->refused ? e->remote_trouble.logged : 0;
+    e->refused = true;
+    int64_t pause = ls_tenure_pause(e);
+    (void)ls_entry_failed(e, &e->remote_trouble, "another writer holds the lease, uploads stop",
+                          pause, pause, lane);
+    e->next_remote = ls_store_now() + ls_store_jitter(e->store, pause);
+}
+
 static void remote_failed(ls_entry *e, const ls_lane *lane) {
+    ls_err why;
+    if (lane->rc == LS_EHELD && e->lease != NULL && ls_lease_refused(e->lease, &why)) {
+        lease_refused(e, lane);
+        return;
+    }
     int64_t pause =
         ls_entry_failed(e, &e->remote_trouble, "monitor error", e->config->replica.sync_interval,
                         LS_STORE_REMOTE_BACKOFF_NS, lane);
@@ -237,13 +252,18 @@ static void remote_failed(ls_entry *e, const ls_lane *lane) {
 
 /* Worker. */
 static void probe_work(ls_entry *e, ls_lane *lane) {
-    lane->rc = ls_replica_probe(e->replica, &lane->err);
+    lane->rc = ls_tenure_begin(e, &lane->err);
+    if (lane->rc == LS_OK) {
+        lane->rc = ls_replica_probe(e->replica, &lane->err);
+    }
 }
 
 static void probe_done(ls_entry *e, ls_lane *lane) {
     if (lane->rc != LS_OK) {
         remote_failed(e, lane);
         e->fresh = e->hold = false;
+    } else {
+        e->refused = false;
     }
 }
 
@@ -266,7 +286,10 @@ static void check_done(ls_entry *e, ls_lane *lane) {
 
 /* Worker. */
 static void upload_work(ls_entry *e, ls_lane *lane) {
-    lane->rc = ls_replica_sync(e->replica, e->upto, NULL, &lane->err);
+    lane->rc = ls_tenure_go_on(e, &lane->err);
+    if (lane->rc == LS_OK) {
+        lane->rc = ls_replica_sync(e->replica, e->upto, NULL, &lane->err);
+    }
 }
 
 /* The store or the local files are not what they were: it is resolved by comparing again. */
@@ -459,6 +482,9 @@ static ls_code open_all(ls_entry *e, ls_err *err) {
     }
     if (rc == LS_OK) {
         ls_storage_set_log(storage, e->store->log);
+        rc = ls_tenure_init(e, &storage, err);
+    }
+    if (rc == LS_OK) {
         rc = ls_metered_new(storage, &e->store->meter, &e->levels, &storage, err);
     }
     if (rc == LS_OK) {
@@ -516,23 +542,28 @@ ls_code ls_entry_new(ls_store *store, ls_source *source, const ls_db_config *con
 ls_code ls_entry_renew(ls_entry *e, ls_db **old, ls_err *err) {
     ls_db *db = e->db;
     ls_replica *replica = e->replica;
+    ls_lease *lease = e->lease;
     ls_maint_objects maint = ls_maint_take(e);
     e->db = NULL;
     e->replica = NULL;
+    e->lease = NULL;
     ls_code rc = open_all(e, err);
     if (rc != LS_OK) {
         ls_maint_done(e);
         ls_replica_free(e->replica);
         ls_db_free(e->db);
+        ls_keeper_drop(e->store->keeper, e->lease);
         e->db = db;
         e->replica = replica;
+        e->lease = lease;
         ls_maint_put(e, maint);
         return rc;
     }
     ls_maint_objects_free(maint);
     ls_replica_free(replica);
+    ls_keeper_drop(e->store->keeper, lease);
     *old = db;
-    e->hold = e->looked = e->overdue = e->stirred = e->diverged = false;
+    e->hold = e->looked = e->overdue = e->stirred = e->diverged = e->refused = false;
     e->next_capture = e->next_look = e->next_measure = e->next_remote = 0;
     e->empty_wait = e->commit_wait = 0;
     e->result = (ls_db_sync_result){0};
@@ -556,6 +587,7 @@ static void on_timer_closed(uv_handle_t *handle) {
     }
     ls_maint_done(e);
     ls_replica_free(e->replica);
+    ls_keeper_drop(e->store->keeper, e->lease);
     ls_db_free(e->db);
     ls_db_free(e->old_db);
     ls_seen_done(e);

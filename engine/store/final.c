@@ -35,7 +35,10 @@ static ls_code capture_all(ls_entry *e, bool *missing, ls_err *err) {
 /* One round. A store that cannot be compared does not keep the log from being captured. */
 static ls_code sync_round(ls_entry *e, bool *missing, ls_err *err) {
     ls_err check = LS_ERR_INIT;
-    ls_code checked = ls_replica_check(e->replica, &check);
+    ls_code checked = ls_tenure_begin(e, &check);
+    if (checked == LS_OK) {
+        checked = ls_replica_check(e->replica, &check);
+    }
     ls_code rc = capture_all(e, missing, err);
     if (rc == LS_OK && checked != LS_OK) {
         *err = check;
@@ -84,6 +87,9 @@ static void finish(ls_entry *e, ls_code rc, const ls_err *err) {
 static void final_work(ls_entry *e, ls_lane *lane) {
     bool missing;
     lane->rc = ls_entry_sync_all(e, &missing, &lane->err);
+    if (lane->rc == LS_OK) {
+        ls_tenure_end(e);
+    }
 }
 
 static void skip(ls_entry *e, const ls_err *last) {
@@ -102,7 +108,7 @@ static void skip(ls_entry *e, const ls_err *last) {
 static void final_failed(ls_entry *e, ls_lane *lane) {
     const ls_store *store = e->store;
     int64_t now = ls_store_now(), interval = store->rules.shutdown_sync_interval;
-    bool hopeless = lane->rc == LS_EDIVERGED || lane->rc == LS_ENOTDB;
+    bool hopeless = lane->rc == LS_EDIVERGED || lane->rc == LS_EHELD || lane->rc == LS_ENOTDB;
     if (hopeless || now + interval > store->deadline) {
         ls_log_err(store->log, LS_ERROR, "shutdown sync failed after timeout", &lane->err,
                    LS_ENTRY_ATTRS(e, LS_STR("path", ls_db_path(e->db)),

@@ -70,6 +70,9 @@ static void on_retry(uv_timer_t *timer) { ls_entry_pump(timer->data); }
 static void last_work(ls_entry *e, ls_lane *lane) {
     bool missing;
     lane->rc = ls_entry_sync_all(e, &missing, &lane->err);
+    if (lane->rc == LS_OK) {
+        ls_tenure_end(e);
+    }
 }
 
 static void go_on(ls_entry *e, ls_lane *lane) {
@@ -82,7 +85,7 @@ static void go_on(ls_entry *e, ls_lane *lane) {
 /* The database is let go in any case; false: after another try. */
 static bool give_up(ls_entry *e, const ls_lane *lane) {
     int64_t now = ls_store_now(), interval = e->store->rules.shutdown_sync_interval;
-    bool hopeless = lane->rc == LS_EDIVERGED || lane->rc == LS_ENOTDB;
+    bool hopeless = lane->rc == LS_EDIVERGED || lane->rc == LS_EHELD || lane->rc == LS_ENOTDB;
     if (!hopeless && now + interval <= e->halt_until) {
         e->halt_next = now + interval;
         return false;

@@ -15,6 +15,7 @@
 #include "engine/base/text.h"
 #include "engine/db/snapshot.h"
 #include "engine/replica/guard.h"
+#include "engine/replica/keeper.h"
 #include "engine/replica/retain.h"
 #include "engine/store/calls.h"
 #include "engine/store/meter.h"
@@ -247,6 +248,7 @@ struct ls_entry {
     int open_timers; /* handles that the loop knows */
     ls_db *db;
     ls_replica *replica;
+    ls_lease *lease;  /* of the replica, the keeper's; NULL: it needs none */
     ls_levels levels; /* of the replica */
     bool monitored;   /* monitor-interval > 0 */
 
@@ -280,6 +282,7 @@ struct ls_entry {
     bool upload_all;     /* upto was all that there was */
     ls_trouble remote_trouble;
     bool diverged; /* uploads have stopped */
+    bool refused;  /* another writer holds the lease: that was said */
 
     ls_maint maint;
 
@@ -352,6 +355,7 @@ struct ls_store {
     ls_reread reread;
     void *reread_arg;
     ls_pool *local, *remote, *maint;
+    ls_keeper *keeper;
 
     uv_loop_t loop;
     bool loop_open, wake_open;
@@ -483,6 +487,19 @@ LS_MUST ls_code ls_entry_renew(ls_entry *e, ls_db **old, ls_err *err);
 
 /* A timer that fires after ns, at least 1 ms. */
 void ls_entry_arm(uv_timer_t *timer, uv_timer_cb cb, int64_t ns);
+
+/* ---- tenure.c: the lease of a replica ---- */
+
+/* Where a lease is wanted: makes it, and puts a store that needs it around *storage, which it owns
+ * from then on, also after an error. */
+LS_MUST ls_code ls_tenure_init(ls_entry *e, ls_storage **storage, ls_err *err);
+/* Worker: holds the lease before the replica is compared, or written to. LS_EHELD: another one has
+ * it; LS_EGAP: the replica must be compared again, since another one may have written. */
+LS_MUST ls_code ls_tenure_begin(ls_entry *e, ls_err *err);
+LS_MUST ls_code ls_tenure_go_on(ls_entry *e, ls_err *err);
+void ls_tenure_end(ls_entry *e); /* worker: lets it go */
+/* The pause before it is tried again to take a lease that another one holds. */
+int64_t ls_tenure_pause(const ls_entry *e);
 
 /* ---- maint.c: compaction, snapshots, retention on their schedules ---- */
 

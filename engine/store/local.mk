@@ -24,4 +24,5 @@ liblitestream_la_SOURCES += \
 	engine/store/set.c \
 	engine/store/state.c \
 	engine/store/store.c \
+	engine/store/tenure.c \
 	engine/store/watch.c

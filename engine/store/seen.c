@@ -278,12 +278,14 @@ void ls_seen_safety(ls_entry *e) {
 
 static ls_db_status status_of(const ls_entry *e) {
     const ls_seen *s = &e->seen;
+    ls_err why;
+    bool refused = e->lease != NULL && ls_lease_refused(e->lease, &why);
     return e->halt != LS_HALT_NONE ? LS_DB_STOPPED
            : !e->monitored         ? LS_DB_OPEN
            : s->missing            ? LS_DB_MISSING
            : s->stalled            ? LS_DB_STALLED
            : s->behind             ? LS_DB_BEHIND
-           : s->capture_error.count > 0 || s->upload_error.count > 0 || e->diverged
+           : s->capture_error.count > 0 || s->upload_error.count > 0 || e->diverged || refused
                ? LS_DB_ERROR
                : LS_DB_REPLICATING;
 }
@@ -322,6 +324,18 @@ static bool copy_error(ls_error_state *to, const ls_error_state *from) {
     return copy_text(&to->text, from->text) && copy_text(&to->hint, from->hint);
 }
 
+/* Who holds the lease is told also while there is nothing to upload. */
+static bool copy_upload_error(ls_db_state *state, const ls_entry *e) {
+    const ls_error_state *own = &e->seen.upload_error;
+    ls_err why = LS_ERR_INIT;
+    if (own->count > 0 || e->lease == NULL || !ls_lease_refused(e->lease, &why)) {
+        return copy_error(&state->upload_error, own);
+    }
+    state->upload_error = (ls_error_state){.count = 1, .since_ms = -1, .last_ms = -1};
+    return copy_text(&state->upload_error.text, why.msg) &&
+           copy_text(&state->upload_error.hint, ls_err_hint(&why));
+}
+
 static bool copy_texts(ls_db_state *state, const ls_entry *e) {
     const ls_storage *storage = ls_replica_storage(e->replica);
     return copy_text(&state->path, ls_db_path(e->db)) &&
@@ -329,8 +343,7 @@ static bool copy_texts(ls_db_state *state, const ls_entry *e) {
            copy_text(&state->replica_url, ls_storage_url(storage)) &&
            copy_text(&state->meta_path, ls_db_meta_path(e->db)) &&
            copy_error(&state->capture_error, &e->seen.capture_error) &&
-           copy_error(&state->upload_error, &e->seen.upload_error) &&
-           copy_error(&state->maint_error, &e->seen.maint_error);
+           copy_upload_error(state, e) && copy_error(&state->maint_error, &e->seen.maint_error);
 }
 
 static void copy_levels(ls_db_state *state, ls_entry *e) {

@@ -215,6 +215,9 @@ ls_code ls_store_new(const ls_config *config, const ls_log *log, ls_store **out,
     (void)pthread_mutex_init(&store->mutex, NULL);
     ls_code rc = ls_calls_init(store, err);
     if (rc == LS_OK) {
+        rc = ls_keeper_new(&store->keeper, err);
+    }
+    if (rc == LS_OK) {
         rc = open_loop(store, err);
     }
     if (rc == LS_OK) {
@@ -318,6 +321,7 @@ static ls_code once(ls_entry *e, const ls_store_once_opts *opts, ls_err *err) {
     if (rc == LS_OK && opts != NULL && opts->enforce_retention) {
         rc = ls_maint_enforce_retention(e, err);
     }
+    ls_tenure_end(e);
     return rc;
 }
 
@@ -360,6 +364,7 @@ void ls_store_free(ls_store *store) {
     if (store->loop_open) {
         close_loop(store);
     }
+    ls_keeper_free(store->keeper);
     ls_set_done(store);
     ls_calls_done(store);
     ls_meter_done(&store->meter);

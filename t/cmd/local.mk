@@ -78,3 +78,8 @@ STORE_TAP = t/cmd/store_s3.t t/cmd/store_gs.t t/cmd/store_abs.t t/cmd/store_oss.
 	t/cmd/store_v3.t t/cmd/store_corrupt.t
 TAP_TESTS += $(STORE_TAP)
 EXTRA_DIST += $(STORE_TAP) t/cmd/stores.py
+
+# Two daemons with one replica.
+LEASE_TAP = t/cmd/lease.t t/cmd/lease_s3.t
+TAP_TESTS += $(LEASE_TAP)
+EXTRA_DIST += $(LEASE_TAP) t/cmd/leases.py

@@ -84,6 +84,8 @@ static void test_defaults(void **state) {
     assert_int_equal(db->replica.sync_interval, LS_SEC);
     assert_int_equal(db->replica.max_sync_ltx_files, 256);
     assert_false(db->replica.auto_recover);
+    assert_false(db->replica.lease);
+    assert_int_equal(db->replica.lease_ttl, 30 * LS_SEC);
     assert_ptr_equal(ls_config_find(&config, "/a/b.db"), db);
     assert_null(ls_config_find(&config, "/a/b"));
 }
@@ -244,18 +246,24 @@ static void test_inheritance(void **state) {
     (void)state;
     ok("sync-interval: 5s\n"
        "auto-recover: true\n"
+       "lease: true\n"
+       "lease-ttl: 10s\n"
        "max-sync-ltx-files: 9\n"
        "dbs:\n"
        "  - path: /a\n"
        "    replica: {path: /ra}\n"
        "  - path: /b\n"
        "    replica: {path: /rb, sync-interval: 1m, auto-recover: false,"
-       "              max-sync-ltx-files: 0}\n"
+       "              lease: false, lease-ttl: 1m, max-sync-ltx-files: 0}\n"
        "  - path: /c\n");
     assert_int_equal(config.dbs[0].replica.max_sync_ltx_files, 9);
     assert_int_equal(config.dbs[1].replica.max_sync_ltx_files, 0);
     assert_int_equal(config.dbs[0].replica.sync_interval, 5 * LS_SEC);
     assert_true(config.dbs[0].replica.auto_recover);
+    assert_true(config.dbs[0].replica.lease);
+    assert_int_equal(config.dbs[0].replica.lease_ttl, 10 * LS_SEC);
+    assert_false(config.dbs[1].replica.lease);
+    assert_int_equal(config.dbs[1].replica.lease_ttl, 60 * LS_SEC);
     assert_int_equal(config.dbs[1].replica.sync_interval, 60 * LS_SEC);
     assert_false(config.dbs[1].replica.auto_recover);
     assert_false(config.dbs[2].has_replica);
