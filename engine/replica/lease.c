@@ -280,8 +280,14 @@ static ls_code renew(ls_lease *l, ls_err *err) {
     return rc;
 }
 
+/* While it is being renewed, by a store that may be slow, it is still held. */
 ls_code ls_lease_take(ls_lease *l, ls_err *err) {
-    (void)pthread_mutex_lock(&l->busy);
+    if (pthread_mutex_trylock(&l->busy) != 0) {
+        if (now_of(l) < atomic_load(&l->until)) {
+            return LS_OK;
+        }
+        (void)pthread_mutex_lock(&l->busy);
+    }
     ls_code rc = !l->held ? acquire(l, err) : now_of(l) >= l->next ? renew(l, err) : LS_OK;
     (void)pthread_mutex_unlock(&l->busy);
     return rc;

@@ -144,6 +144,21 @@ def story(replica, folder):
     tap._note("taken %.1f s after the end of the other" % (time.time() - stopped))
     tap.ok(a.writes(), "and replicates", a.daemon.text())
 
+    # ---- one is stopped by a command ----
+
+    b.start()
+    tap.ok(b.refused(a.owner()), "a second one stops, of those that were started again",
+           b.daemon.text())
+    r = tap.run(daemon.LITESTREAM, "stop", "-socket", a.socket, a.db)
+    tap.ok(r.returncode == 0 and b.writes(), "the database of the first is stopped: the second "
+           "takes over", (r.stdout + r.stderr).decode())
+    a.seen = len(a.daemon.text())
+    r = tap.run(daemon.LITESTREAM, "start", "-socket", a.socket, a.db)
+    tap.ok(r.returncode == 0 and a.refused(b.owner()), "and keeps the replica when it is started",
+           a.daemon.text())
+    tap.equal(b.daemon.stop(), 0, "until it ends")
+    tap.ok(a.writes(), "then the first goes on", a.daemon.text())
+
     # ---- the first stands still ----
 
     b.start()
@@ -156,6 +171,10 @@ def story(replica, folder):
         tap.ok(a.writes(), "and goes on when it can", a.daemon.text())
         tap.equal((a.daemon.stop(), b.daemon.stop()), (0, 0), "both end well, one after the other")
         tap.ok(b.restored(), "the replica is that of the last one")
+        once = [tap.run(daemon.LITESTREAM, "replicate", "-once", "-config", side.config)
+                for side in (a, b, a)]
+        tap.ok([r.returncode for r in once] == [0, 0, 0] and a.restored(),
+               "replicate -once lets the lease go", str(once))
         return
     tap.ok(b.writes(), "the first stands still: the second takes over", b.daemon.text())
     a.insert()
@@ -165,5 +184,31 @@ def story(replica, folder):
            "the first wakes up, and stops", a.daemon.text())
     tap.ok(b.writes(), "the second goes on", b.daemon.text())
     tap.ok(wait(lambda: a.status() == "error"), "the status of the first is error", str(a.status()))
+    tap.equal((a.daemon.stop(), b.daemon.stop()), (1, 0), "the first ends with status 1")
+    tap.ok(b.restored(), "the replica is the second's")
+
+
+def network(near, far, proxy, faults):
+    """The way of one daemon to the store is bad, and breaks. far: the replica by way of a proxy."""
+    a, b = Side("a", far), Side("b", near)
+    proxy.set(*faults)
+    a.start()
+    tap.ok(a.writes(), "replicates by a bad network", a.daemon.text())
+    end = time.time() + 3 * TTL
+    while time.time() < end:
+        a.insert()
+        time.sleep(0.2)
+    tap.ok(wait(a.restored) and proxy.hits() > 3, "for longer than a lease lasts", a.daemon.text())
+    tap.ok(not a.news("lease lost") and len(a.news("lease acquired")) == 1,
+           "and takes itself for no other, whatever answers get lost", a.daemon.text())
+    b.start()
+    tap.ok(b.refused(a.owner()), "a second one is refused", b.daemon.text())
+    proxy.set(type(faults[0])("refuse"))
+    tap.ok(b.writes(), "the network breaks: the second takes over", b.daemon.text())
+    a.insert()
+    proxy.set()
+    tap.ok(wait(lambda: [line for line in a.news("level=ERROR") if b.owner() in line]),
+           "it is there again: the first names the second", a.daemon.text())
+    tap.ok(b.writes() and not b.news("level=ERROR")[1:], "which goes on", b.daemon.text())
     tap.equal((a.daemon.stop(), b.daemon.stop()), (1, 0), "the first ends with status 1")
     tap.ok(b.restored(), "the replica is the second's")

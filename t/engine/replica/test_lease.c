@@ -370,6 +370,23 @@ static void a_release_does_not_wait_for_a_store_that_is_down(void **state) {
     assert_false(may_write(&f->a));
 }
 
+/* From a request of a renewal, as another thread would. */
+static ls_code take_meanwhile(void *arg, bool put, bool before, ls_err *err) {
+    side *w = arg;
+    w->gets += put && before && ls_lease_take(w->lease, err) == LS_OK;
+    return LS_OK;
+}
+
+static void a_renewal_that_hangs_keeps_no_upload_waiting(void **state) {
+    fixture *f = *state;
+    ls_err err = LS_ERR_INIT;
+    take(&f->a);
+    f->a.gets = 0;
+    memstore_hook_mark(f->a.s, take_meanwhile, &f->a);
+    must(ls_lease_renew(f->a.lease, &err), &err);
+    assert_int_equal(f->a.gets, 1);
+}
+
 /* ---- What stands there ---- */
 
 static void a_lease_that_is_removed_is_taken_again(void **state) {
@@ -566,6 +583,7 @@ int main(void) {
         TEST(a_lease_that_lapsed_is_renewed_if_nobody_had_it),
         TEST(what_others_had_is_compared_first),
         TEST(a_release_does_not_wait_for_a_store_that_is_down),
+        TEST(a_renewal_that_hangs_keeps_no_upload_waiting),
         TEST(a_lease_that_is_removed_is_taken_again),
         TEST(the_reference_s_lease),
         TEST(texts_that_are_no_lease),
