@@ -13,10 +13,16 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+#define CLOSE_ON_EXEC 4U     /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
+#define FILES_MAX (1U << 20) /* where each is asked */
 
 /* What litestream found. */
 static struct {
@@ -108,6 +114,19 @@ ls_code ls_child_new(const char *command, const ls_log *log, ls_child **child, l
 
 /* ---- Starting it ---- */
 
+/* A library may open descriptors that a program would inherit, and so may who started litestream.
+ * Closed when the program starts and not now: until then fail_fd is needed. */
+static void keep_standard_only(void) {
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 3U, ~0U, CLOSE_ON_EXEC) == 0)
+        return;
+#endif
+    struct rlimit limit;
+    rlim_t end = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : FILES_MAX;
+    for (rlim_t fd = 3; fd < end && fd < FILES_MAX; fd++)
+        (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* In the child: only what is safe between fork() and exec in a process with threads. */
 static void become(const ls_child *c, int null_fd, int fail_fd) {
     for (int sig = 1; sig <= SIGRTMAX; sig++) {
@@ -115,6 +134,7 @@ static void become(const ls_child *c, int null_fd, int fail_fd) {
                                    sigismember(&found.ignored, sig) == 1 ? SIG_IGN : SIG_DFL};
         (void)sigaction(sig, &sa, NULL);
     }
+    keep_standard_only();
     if (found.known)
         (void)setrlimit(RLIMIT_NOFILE, &found.files);
     (void)sigprocmask(SIG_SETMASK, &found.mask, NULL);

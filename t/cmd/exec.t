@@ -74,7 +74,8 @@ while how != "see":
 class Run:
     """One litestream with one child."""
 
-    def __init__(self, command, *args, db=None, settings="", stdin=subprocess.DEVNULL, before=None, env=None):
+    def __init__(self, command, *args, db=None, settings="", stdin=subprocess.DEVNULL, before=None, env=None,
+                 keep=()):
         self.dir = tap.scratch()
         self.db = db or self.dir + "/a.db"
         self.app = self.dir + "/app.py"
@@ -88,7 +89,7 @@ class Run:
         e = {k: v for k, v in os.environ.items() if not k.startswith(("LITESTREAM_", "LOG_LEVEL", "AWS_"))}
         with open(self.log, "wb") as out:
             self.p = subprocess.Popen([BIN, "replicate", "-config", self.config, "-exec", command, *args],
-                                      stdin=stdin, stdout=out, stderr=out, preexec_fn=before,
+                                      stdin=stdin, stdout=out, stderr=out, preexec_fn=before, pass_fds=keep,
                                       env=dict(e, **(env or {})))
 
     def text(self):
@@ -185,7 +186,7 @@ def prepare():
 
 
 read, write = os.pipe()
-r = Run("APP see 'two words' \"a\\\"b\" c\\ d ''", stdin=read, before=prepare,
+r = Run("APP see 'two words' \"a\\\"b\" c\\ d ''", stdin=read, before=prepare, keep=(write,),
         env={"MINE": "yes", "LITESTREAM_ACCESS_KEY_ID": "id"})
 tap.equal(r.end(), 0, "a child that looks around")
 os.close(read)

@@ -43,10 +43,11 @@ EXTRA_DIST += $(REPLICATE_TAP)
 
 # The daemon killed at any moment under writers of all kinds (CHAOS_SECONDS, 60), the power failing
 # under it and under a follower, every TXID, what SQLite's log and index can say of a commit, a folder
-# whose databases come and go (DIR_CHAOS_SECONDS, 5), and levels within seconds.
+# whose databases come and go (DIR_CHAOS_SECONDS, 5), levels within seconds, and many databases in a
+# storm of requests (STORM_SECONDS, 6).
 CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/power_loss.t t/cmd/power_loss_follow.t t/cmd/big.t \
 	t/cmd/prefix.t t/cmd/broken_log.t t/cmd/dir_chaos.t t/cmd/killed_writer.t t/cmd/levels.t \
-	t/cmd/notice.t
+	t/cmd/notice.t t/cmd/storm_daemon.t
 TAP_TESTS += $(CHAOS_TESTS)
 EXTRA_DIST += $(CHAOS_TESTS)
 
