@@ -11,6 +11,7 @@ typedef struct control_args {
     bool wait;           /* sync */
     bool dry_run;        /* unregister */
     const char *replica; /* register */
+    bool restore;        /* register */
 } control_args;
 
 /* Checks the arguments; makes the body. */
@@ -115,6 +116,8 @@ static ls_code run_register(const ls_invocation *in, ls_err *err) {
     if (rc != LS_OK)
         return rc;
     (void)json_object_set_new(body, "replica_url", json_string(args->replica));
+    if (args->restore)
+        (void)json_object_set_new(body, "restore_if_db_not_exists", json_true());
     rc = ls_daemon_call(in, &args->daemon, "POST", "/register", body, &a, err);
     if (rc == LS_OK) {
         const char *status = ls_daemon_text(a, "status");
@@ -210,6 +213,10 @@ static const ls_option register_options[] = {
      .field = offsetof(control_args, replica),
      .arg = "URL",
      .help = "Where the database is replicated to. Required."},
+    {.name = "restore-if-db-not-exists",
+     .type = LS_OPT_BOOL,
+     .field = offsetof(control_args, restore),
+     .help = "Restores a missing database from its replica before it is replicated."},
     {0},
 };
 

@@ -1,9 +1,7 @@
 /* Reading the configuration of a running daemon again: see reread.h. */
 #include "cmd/reread.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static bool differ(const char *a, const char *b) {
     return strcmp(a == NULL ? "" : a, b == NULL ? "" : b) != 0;
@@ -34,20 +32,6 @@ static void warn_restart(const ls_rereader *r, const ls_config *now) {
     }
 }
 
-static void warn_restore(const ls_rereader *r, const ls_config *now) {
-    struct stat st;
-
-    for (size_t i = 0; i < now->n_dbs; i++) {
-        const ls_db_config *db = &now->dbs[i];
-        if (db->restore_if_db_not_exists && db->path != NULL && stat(db->path, &st) != 0 &&
-            errno == ENOENT && ls_config_find(r->first, db->path) == NULL)
-            ls_log_write(r->log, LS_WARN,
-                         "a database that is missing is restored at the start only",
-                         LS_ATTRS(LS_STR("path", db->path),
-                                  LS_STR("hint", "restore it with: litestream restore")));
-    }
-}
-
 ls_code ls_reread_config(void *arg, ls_config *config, ls_err *err) {
     const ls_rereader *r = arg;
 
@@ -55,7 +39,6 @@ ls_code ls_reread_config(void *arg, ls_config *config, ls_err *err) {
     if (rc == LS_OK) {
         ls_warn_passed_over(config, r->log);
         warn_restart(r, config);
-        warn_restore(r, config);
     }
     return rc;
 }

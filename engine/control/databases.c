@@ -173,6 +173,8 @@ static void register_db(ls_request *r, const char *path) {
 
     ls_config_init(&config);
     ls_code rc = ls_config_add(&config, path, ls_value_of(r, "replica_url")->str, &err);
+    if (rc == LS_OK)
+        config.dbs[0].restore_if_db_not_exists = ls_value_of(r, "restore_if_db_not_exists")->flag;
     if (rc == LS_OK && !check_url(r, &config)) {
         ls_config_done(&config);
         return;

@@ -10,6 +10,7 @@
  * without another notice.
  * Upload: at once when sync-interval has passed since the last one began, else when it has.
  * Failures put off the next try twice as long each time. Timers run only while something waits.
+ * A database that is to be restored first (bring.c) is not captured before that.
  */
 #include "engine/store/internal.h"
 
@@ -350,6 +351,10 @@ static void pump_remote(ls_entry *e) {
     if (e->remote.busy) {
         return;
     }
+    if (e->bring) {
+        ls_bring_pump(e);
+        return;
+    }
     ls_maint_settle(e);
     bool checked = ls_replica_checked(e->replica), probed = ls_replica_probed(e->replica);
     if (!e->wants_store || e->diverged || (checked && !has_upload(e)) || (!checked && probed)) {
@@ -369,7 +374,7 @@ static void pump_remote(ls_entry *e) {
 }
 
 static void pump_local(ls_entry *e) {
-    if (e->local.busy) {
+    if (e->local.busy || e->bring) {
         return;
     }
     bool resolve = ls_replica_probed(e->replica) && !ls_replica_checked(e->replica);
@@ -578,6 +583,7 @@ void ls_entry_quiet(ls_entry *e) {
         (void)uv_timer_stop(timers[i]);
     }
     ls_maint_quiet(e);
+    ls_bring_cancel(e);
 }
 
 static void on_timer_closed(uv_handle_t *handle) {

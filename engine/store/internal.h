@@ -115,6 +115,7 @@ typedef enum ls_work {
     LS_WORK_SNAPSHOT,
     LS_WORK_RETAIN,
     LS_WORK_VALIDATE,
+    LS_WORK_RESTORE,
 } ls_work;
 
 /* A place where one job of a database runs at a time. */
@@ -283,6 +284,8 @@ struct ls_entry {
     ls_trouble remote_trouble;
     bool diverged; /* uploads have stopped */
     bool refused;  /* another writer holds the lease: that was said */
+    bool bring;    /* it is to be restored before anything else */
+    ls_cancel bring_cancel;
 
     ls_maint maint;
 
@@ -571,6 +574,14 @@ void ls_calls_ended(ls_entry *e, const ls_lane *lane);
 
 /* LS_ENOTREADY: the loop does not run, or is about to end. */
 ls_code ls_calls_refuse(ls_err *err);
+
+/* ---- bring.c: a database that comes from its replica ---- */
+
+/* Of one that is added while the daemon runs. */
+void ls_bring_init(ls_entry *e);
+/* While e->bring: nothing runs in the remote lane. */
+void ls_bring_pump(ls_entry *e);
+void ls_bring_cancel(ls_entry *e);
 
 /* ---- halt.c: one database stops and starts ---- */
 

@@ -1,5 +1,6 @@
 nobase_pkginclude_HEADERS += engine/store/calls.h engine/store/schedule.h engine/store/store.h
 liblitestream_la_SOURCES += \
+	engine/store/bring.c \
 	engine/store/call.h \
 	engine/store/calls.c \
 	engine/store/calls_set.c \

@@ -219,6 +219,7 @@ void ls_seen_ended(ls_entry *e, const ls_lane *lane) {
         break;
     case LS_WORK_MEASURE:
     case LS_WORK_CLOSE:
+    case LS_WORK_RESTORE:
         break;
     }
 }
@@ -296,7 +297,8 @@ static ls_work_state work_of(const ls_lane *lane) {
         [LS_WORK_COMPARE] = "compare", [LS_WORK_UPLOAD] = "upload",
         [LS_WORK_LAST] = "last sync",  [LS_WORK_CLOSE] = "close",
         [LS_WORK_COMPACT] = "compact", [LS_WORK_SNAPSHOT] = "snapshot",
-        [LS_WORK_RETAIN] = "retain",   [LS_WORK_VALIDATE] = "validate"};
+        [LS_WORK_RETAIN] = "retain",   [LS_WORK_VALIDATE] = "validate",
+        [LS_WORK_RESTORE] = "restore"};
     if (!lane->busy) {
         return (ls_work_state){.since_ms = -1};
     }

@@ -262,6 +262,7 @@ ls_code ls_set_add(ls_store *store, const ls_coming *coming, ls_err *err) {
     }
     ls_ids_done(&ids);
     if (rc == LS_OK && store->running) {
+        ls_bring_init(e);
         start(e);
     }
     return rc;

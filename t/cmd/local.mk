@@ -47,7 +47,7 @@ EXTRA_DIST += $(REPLICATE_TAP)
 # storm of requests (STORM_SECONDS, 6).
 CHAOS_TESTS = t/cmd/chaos_kill.t t/cmd/power_loss.t t/cmd/power_loss_follow.t t/cmd/big.t \
 	t/cmd/prefix.t t/cmd/broken_log.t t/cmd/dir_chaos.t t/cmd/killed_writer.t t/cmd/levels.t \
-	t/cmd/notice.t t/cmd/storm_daemon.t
+	t/cmd/notice.t t/cmd/storm_daemon.t t/cmd/bring.t
 TAP_TESTS += $(CHAOS_TESTS)
 EXTRA_DIST += $(CHAOS_TESTS)
 
