@@ -367,8 +367,8 @@ static const ls_option options[] = {
     {.name = "enforce-retention",
      .type = LS_OPT_BOOL,
      .field = FIELD(enforce_retention),
-     .help = "With -once: also deletes snapshots older than snapshot.retention, and what only "
-             "they need."},
+     .help = "With -once: also deletes snapshots older than snapshot.retention, but for the newest "
+             "of these, and what only they need."},
     {0},
 };
 

@@ -81,7 +81,8 @@ const ls_key ls_keys[] = {
 
     KEY(SNAPSHOT, "interval", DURATION, TOP(snapshot_interval), "24h", "Pause between snapshots."),
     KEY(SNAPSHOT, "retention", DURATION, TOP(snapshot_retention), "24h",
-        "How long snapshots, and the way back to any moment since, are kept."),
+        "How far back each moment can be restored: older snapshots are deleted, but for the newest "
+        "of them."),
     KEY(VALIDATION, "interval", DURATION, TOP(validation_interval), "",
         "Pause between checks of all levels for holes and overlaps, with a warning for each; off "
         "without it."),
@@ -132,7 +133,7 @@ const ls_key ls_keys[] = {
     KEY(DB_SNAPSHOT, "interval", DURATION, DB(snapshot_interval), "24h",
         "Pause between snapshots."),
     KEY(DB_SNAPSHOT, "retention", DURATION, DB(snapshot_retention), "24h",
-        "How long snapshots are kept."),
+        "How far back each moment of it can be restored."),
 
     KEY(REPLICA, "type", STRING, REP(type), "file",
         "Kind of store: file, s3, gs, abs, oss, sftp, webdav or nats; a URL's scheme goes first."),

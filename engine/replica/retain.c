@@ -9,6 +9,7 @@
 #include "engine/restore/choose.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define LEVELS LS_LTX_LEVEL_SNAPSHOT /* 0..8 */
 #define CACHE_MAX (256u * 1024)      /* files of these levels held in memory */
@@ -25,10 +26,12 @@ typedef struct retention {
     ls_storage *s;
     const ls_retain_policy *policy;
     int64_t cutoff_ms;
-    ls_files kept;    /* snapshots */
-    size_t old;       /* snapshots that go */
-    ls_txid last_old; /* MaxTXID of the newest of them */
-    ls_txid floor;    /* levels 1..8 below it go */
+    ls_files kept;     /* snapshots, by MaxTXID */
+    bool has_base;     /* one of them is older than the cutoff: */
+    size_t base;       /* index into kept */
+    size_t doomed;     /* snapshots that go */
+    ls_txid last_gone; /* MaxTXID of the newest of them */
+    ls_txid floor;     /* levels 1..8 below it go */
     level levels[LEVELS];
     size_t cached;
 } retention;
@@ -37,7 +40,7 @@ typedef struct retention {
 
 static bool is_snapshot(const ls_ltx_info *f) { return f->min_txid == 1 && f->max_txid >= 1; }
 
-/* f is not the newest. */
+/* As a restore to the cutoff takes what is older than it: one of that very time is no base. */
 static bool is_old(const retention *r, const ls_ltx_info *f) {
     return f->created_ms < r->cutoff_ms;
 }
@@ -48,45 +51,49 @@ static ls_code keep(retention *r, const ls_ltx_info *f, ls_err *err) {
                       LS_RETAIN_SNAPSHOTS_MAX);
         return ls_hint(err, "make the snapshot interval longer or the retention shorter");
     }
-    r->floor = r->kept.n == 0 ? r->last_old : r->floor;
     return ls_files_add(&r->kept, f, err);
 }
 
-static ls_code sort_out(retention *r, const ls_ltx_info *f, bool newest, ls_err *err) {
-    if (newest || !is_old(r, f)) {
-        return keep(r, f, err);
-    }
-    r->old++;
-    r->last_old = f->max_txid;
-    return LS_OK;
+/* The base goes, as a newer one is there. The floor is what stood before the oldest that stays. */
+static void let_base_go(retention *r) {
+    ls_ltx_info *at = &r->kept.at[r->base];
+    r->last_gone = at->max_txid;
+    r->floor = r->base == 0 ? at->max_txid : r->floor;
+    memmove(at, at + 1, (r->kept.n - r->base - 1) * sizeof *at);
+    r->kept.n--;
+    r->doomed++;
 }
 
-/* Calls look with each snapshot in order of MaxTXID, each once, and whether it is the last. */
+static ls_code sort_out(retention *r, const ls_ltx_info *f, void *arg, ls_err *err) {
+    (void)arg;
+    if (is_old(r, f)) {
+        if (r->has_base) {
+            let_base_go(r);
+        }
+        r->has_base = true;
+        r->base = r->kept.n;
+    }
+    return keep(r, f, err);
+}
+
+/* Calls look with each snapshot in order of MaxTXID, each once. */
 static ls_code each_snapshot(retention *r,
-                             ls_code (*look)(retention *r, const ls_ltx_info *f, bool newest,
-                                             void *arg, ls_err *err),
+                             ls_code (*look)(retention *r, const ls_ltx_info *f, void *arg,
+                                             ls_err *err),
                              void *arg, ls_err *err) {
     ls_storage_iter *it = NULL;
-    ls_ltx_info last = {0};
+    ls_txid last = 0;
     ls_code rc = ls_storage_list(r->s, LS_LTX_LEVEL_SNAPSHOT, 0, &it, err);
     for (bool end = false; rc == LS_OK && !end;) {
         ls_ltx_info f = {0};
         rc = ls_storage_iter_next(it, &f, &end, err);
-        if (rc != LS_OK || (!end && (!is_snapshot(&f) || f.max_txid <= last.max_txid))) {
-            continue;
+        if (rc == LS_OK && !end && is_snapshot(&f) && f.max_txid > last) {
+            last = f.max_txid;
+            rc = look(r, &f, arg, err);
         }
-        if (last.max_txid != 0) {
-            rc = look(r, &last, end, arg, err);
-        }
-        last = f;
     }
     ls_storage_iter_free(it);
     return rc;
-}
-
-static ls_code decide_one(retention *r, const ls_ltx_info *f, bool newest, void *arg, ls_err *err) {
-    (void)arg;
-    return sort_out(r, f, newest, err);
 }
 
 /* ---- levels ---- */
@@ -215,10 +222,9 @@ static ls_code delete_level(retention *r, int number, ls_doomed *d, ls_err *err)
     return rc == LS_OK ? LS_OK : ls_wrap(err, "level %d", number);
 }
 
-/* Only what was seen before and found to be old. */
-static ls_code delete_one(retention *r, const ls_ltx_info *f, bool newest, void *arg, ls_err *err) {
-    return !newest && is_old(r, f) && f->max_txid <= r->last_old ? ls_doomed_add(arg, f, err)
-                                                                 : LS_OK;
+/* Only what was seen before and found to be old; the base is behind all of these. */
+static ls_code delete_one(retention *r, const ls_ltx_info *f, void *arg, ls_err *err) {
+    return is_old(r, f) && f->max_txid <= r->last_gone ? ls_doomed_add(arg, f, err) : LS_OK;
 }
 
 static ls_code delete_all(retention *r, ls_retain_result *result, ls_err *err) {
@@ -242,11 +248,11 @@ static ls_code delete_all(retention *r, ls_retain_result *result, ls_err *err) {
 /* ---- all of it ---- */
 
 static ls_code run(retention *r, ls_retain_result *result, ls_err *err) {
-    ls_code rc = each_snapshot(r, decide_one, NULL, err);
+    ls_code rc = each_snapshot(r, sort_out, NULL, err);
     if (rc != LS_OK) {
         return ls_wrap(err, "list snapshots");
     }
-    if (r->old == 0) {
+    if (r->doomed == 0) {
         return LS_OK;
     }
     for (int number = 0; rc == LS_OK && number < LEVELS; number++) {

@@ -1,7 +1,9 @@
 /*
  * What may be deleted from a replica, and deleting it (capture rule 10).
  *
- *   level 9      snapshots older than the snapshot retention; never the newest one
+ *   level 9      snapshots older than the snapshot retention, but for the newest of these, which is
+ *                the base of the oldest moments promised: those within the retention. So the newest
+ *                of all never goes
  *   level 1..8   files that end before the floor (strictly), which is the MaxTXID of the snapshot
  *                before the oldest one kept, if that one goes now (none does: nothing); never the
  *                newest file of a level
@@ -10,7 +12,8 @@
  *
  * Levels go before their snapshots, so that a run that was cut short is made up for by the next.
  * The floor is one snapshot lower than needed: a restore that was planned from that snapshot before
- * the run finds the files that follow it.
+ * the run finds the files that follow it. The base that stays is no such margin: the snapshot that
+ * goes was the base until this run, of moments that were promised a while ago.
  *
  * Invariant: before anything is deleted the plan of every promised restore point is made from the
  * listings as they would be afterwards: each snapshot kept, each level's newest TXID that is not

@@ -8,8 +8,8 @@
  *   period has its file already waits for the next one
  * - level 1, snapshot: after an upload, at the next multiple of the interval
  * - level n + 1: after level n got a file, at its next multiple
- * - retention: after a snapshot, at once; and when the oldest of several snapshots will have got
- *   too old
+ * - retention: after a snapshot, at once; and when the second oldest of the snapshots will have got
+ *   too old, so that the oldest is the base of nothing
  * - level-0 retention: after level 1 got a file, at the check interval; and again while files are
  *   there that are only too young
  * - validation: each interval, if the configuration sets one
@@ -266,22 +266,28 @@ static int64_t time_left(int64_t created_ms, int64_t ms) {
     return left < 0 ? 0 : left;
 }
 
-/* When the oldest of several snapshots will be too old; -1: there is one only. */
+/* When the second oldest snapshot will be too old, and the oldest go; -1: there is one only. */
 static ls_code next_expiry(ls_storage *s, int64_t retention_ms, int64_t *recheck_ms, ls_err *err) {
     ls_storage_iter *it = NULL;
-    int64_t oldest = INT64_MAX;
+    int64_t oldest = INT64_MAX, second = INT64_MAX;
     size_t n = 0;
     ls_code rc = ls_storage_list(s, LS_LTX_LEVEL_SNAPSHOT, 0, &it, err);
     for (bool end = false; rc == LS_OK && !end;) {
         ls_ltx_info file;
         rc = ls_storage_iter_next(it, &file, &end, err);
-        if (rc == LS_OK && !end) {
-            n++;
-            oldest = file.created_ms < oldest ? file.created_ms : oldest;
+        if (rc != LS_OK || end || file.min_txid != 1) {
+            continue;
+        }
+        n++;
+        if (file.created_ms < oldest) {
+            second = oldest;
+            oldest = file.created_ms;
+        } else if (file.created_ms < second) {
+            second = file.created_ms;
         }
     }
     ls_storage_iter_free(it);
-    *recheck_ms = n > 1 ? time_left(oldest, retention_ms) : -1;
+    *recheck_ms = n > 1 ? time_left(second, retention_ms) : -1;
     return rc;
 }
 

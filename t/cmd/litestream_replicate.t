@@ -203,14 +203,18 @@ r = litestream("replicate", "-once", "-force-snapshot", a, ra)
 tap.ok(r.rc == 0 and 'msg="taking snapshot" path=%s' % a in r.out and restored(ra) == 5
        and snapshots(path("ra"))[-1][17:33] == max(n[17:33] for n in os.listdir(path("ra", "ltx", "0"))),
        "-force-snapshot writes one of the newest TXID", r)
-before = snapshots(path("ra"))
 write(a, "insert into t values (6)")
-short = config(d, "snapshot: {retention: 1ms}\ndbs: [{path: %s, replica: {path: %s}}]\n" % (a, path("ra")))
-time.sleep(0.01)
+litestream("replicate", "-once", "-force-snapshot", a, ra)
+before = snapshots(path("ra"))
+for name in before:
+    os.utime(path("ra", "ltx", "9", name), times=(time.time() - 7200,) * 2)
+write(a, "insert into t values (7)")
+short = config(d, "snapshot: {retention: 1h}\ndbs: [{path: %s, replica: {path: %s}}]\n" % (a, path("ra")))
 r = litestream("replicate", "-once", "-force-snapshot", "-enforce-retention", "-config", short)
-tap.ok(r.rc == 0 and 'msg="enforcing retention" path=%s' % a in r.out and restored(ra) == 6
-       and len(snapshots(path("ra"))) == 1 and snapshots(path("ra"))[0] not in before,
-       "-enforce-retention leaves the newest snapshot", r)
+tap.ok(r.rc == 0 and 'msg="enforcing retention" path=%s' % a in r.out and restored(ra) == 7
+       and len(before) > 1 and snapshots(path("ra"))[:-1] == before[-1:]
+       and snapshots(path("ra"))[-1] not in before,
+       "-enforce-retention leaves the newest that is too old, and the new one", r)
 for flag in ("-force-snapshot", "-enforce-retention"):
     r = litestream("replicate", flag, a, ra)
     tap.ok(r.rc == 1 and r.err.startswith("Error: cannot specify %s flag without -once\n" % flag),

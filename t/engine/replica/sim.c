@@ -216,10 +216,28 @@ static ls_code job_retain_l0(world *w, int level, ls_err *err) {
     return ls_retain_l0(w->s, &policy, w->now, NULL, &w->last, err);
 }
 
+/* Is there a snapshot from before all moments promised? */
+static bool has_base(const world *w) {
+    ls_err err = LS_ERR_INIT;
+    ls_storage_iter *it;
+    bool end = false, any = false;
+    must(ls_storage_list(w->inner, LS_LTX_LEVEL_SNAPSHOT, 0, &it, &err), &err);
+    while (!end) {
+        ls_ltx_info f;
+        must(ls_storage_iter_next(it, &f, &end, &err), &err);
+        any = any || (!end && f.created_ms < w->now - w->p->snapshot_retention_ms);
+    }
+    ls_storage_iter_free(it);
+    return any;
+}
+
 static ls_code job_retain_snapshots(world *w, int level, ls_err *err) {
     (void)level;
     const ls_retain_policy policy = policy_of(w);
-    return ls_retain_snapshots(w->s, &policy, w->now, NULL, &w->last, err);
+    bool had_base = has_base(w);
+    ls_code rc = ls_retain_snapshots(w->s, &policy, w->now, NULL, &w->last, err);
+    assert_int_equal(has_base(w), had_base);
+    return rc;
 }
 
 /* ---- the daemon ---- */
@@ -286,31 +304,37 @@ static void tick(world *w) {
 
 /* ---- what must hold ---- */
 
-/* MaxTXID of the oldest snapshot that is to be kept. Older ones may still be there, with holes in
- * the levels behind them, where a retention did not come to its end. */
-static ls_txid oldest_to_keep(const world *w, const listing *l) {
-    int64_t since = w->now - w->p->snapshot_retention_ms;
-    ls_txid oldest = l->newest[LS_LTX_LEVEL_SNAPSHOT];
+/* MaxTXID of the oldest snapshot that is to be kept for moments since a time: the newest before it,
+ * or the first of all. Older ones may still be there, with holes in the levels behind them, where a
+ * retention did not come to its end. */
+static ls_txid oldest_to_keep(const listing *l, int64_t since) {
+    ls_txid base = 0, oldest = l->newest[LS_LTX_LEVEL_SNAPSHOT];
     for (size_t i = 0; i < l->n; i++) {
         const ls_ltx_info *f = &l->files[i];
-        if (f->level == LS_LTX_LEVEL_SNAPSHOT && f->created_ms >= since && f->max_txid < oldest) {
+        if (f->level != LS_LTX_LEVEL_SNAPSHOT) {
+            continue;
+        }
+        if (f->created_ms < since) {
+            base = f->max_txid > base ? f->max_txid : base;
+        } else if (f->max_txid < oldest) {
             oldest = f->max_txid;
         }
     }
-    return oldest;
+    return base != 0 ? base : oldest;
 }
 
 /* Was a file that is gone allowed to go? now is when this is asked, which is later. */
 static bool may_go(const world *w, const listing *now, const ls_ltx_info *f) {
     ls_txid snapshot = now->newest[LS_LTX_LEVEL_SNAPSHOT];
+    int64_t since = w->now - w->p->snapshot_retention_ms;
     if (f->level == 0) {
         return f->created_ms <= w->now - w->p->l0_retention_ms && f->max_txid < now->newest[0] &&
                (f->max_txid <= now->newest[1] || f->max_txid <= snapshot);
     }
     if (f->level == LS_LTX_LEVEL_SNAPSHOT) {
-        return f->created_ms < w->now - w->p->snapshot_retention_ms && f->max_txid < snapshot;
+        return f->created_ms < since && f->max_txid < oldest_to_keep(now, since);
     }
-    return f->max_txid < oldest_to_keep(w, now) && f->max_txid < now->newest[f->level];
+    return f->max_txid < oldest_to_keep(now, since) && f->max_txid < now->newest[f->level];
 }
 
 static void assert_only_that_went(world *w, const listing *now) {
@@ -404,7 +428,7 @@ static size_t txids(const world *w, ls_txid txid, int64_t ms) {
 /* With the store there for two hours no level has more than it should; level 0 that long after it
  * has gone, as what one file of level 1 holds goes together: such a file holds all of an outage. A
  * snapshot that is made at the begin of a period holds data of the one before: a process that
- * starts anew makes another. */
+ * starts anew makes another. One more is the base of the oldest moments. */
 static void assert_bounds(world *w, const listing *l) {
     for (int level = 0; level <= LS_LTX_LEVEL_MAX; level++) {
         size_t n = listing_count(l, level);
@@ -416,7 +440,7 @@ static void assert_bounds(world *w, const listing *l) {
     int64_t since = w->now - w->p->l0_retention_ms - 10 * MINUTE;
     assert_in_range(listing_count(l, 0), 0, txids(w, 0, since) + 1);
     size_t snapshots = (size_t)(w->p->snapshot_retention_ms / w->p->snapshot_ms);
-    assert_in_range(listing_count(l, LS_LTX_LEVEL_SNAPSHOT), 0, 2 * snapshots + 2);
+    assert_in_range(listing_count(l, LS_LTX_LEVEL_SNAPSHOT), 0, 2 * snapshots + 3);
 }
 
 static void check(world *w, bool thorough) {
@@ -447,14 +471,15 @@ static size_t periods(const world *w, ls_txid from, int64_t interval_ms) {
     return n;
 }
 
-/* Levels end in the past of the newest snapshot that went; snapshots are young. */
+/* Levels end in the past of the newest snapshot that went; snapshots are young, but for the base.
+ */
 static void assert_old_is_gone(const world *w, const listing *l) {
     int64_t since = w->now - w->p->snapshot_retention_ms - HOUR;
     for (size_t i = 0; i < l->n; i++) {
         const ls_ltx_info *f = &l->files[i];
         bool newest = f->max_txid == l->newest[f->level];
         if (f->level == LS_LTX_LEVEL_SNAPSHOT) {
-            assert_true(newest || f->created_ms >= since);
+            assert_true(f->max_txid >= oldest_to_keep(l, since));
         } else if (f->level > 0) {
             assert_true(newest || f->max_txid >= w->gone_snapshot);
         }

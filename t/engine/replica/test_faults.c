@@ -256,7 +256,7 @@ static void compaction_behind_a_snapshot(void **state) {
 
 /* ---- retention ---- */
 
-/* Everything from before the fourth of six days is too old. */
+/* Everything from before the fourth of six days is too old; the third has the base. */
 static ls_code retain_snapshots(const scene *sc, ls_storage *s, ls_err *err) {
     const ls_retain_policy policy = {.snapshot_retention_ms = 60 * SECOND, .remote = true};
     int64_t now = model_time(sc->m, 16) + 60 * SECOND;

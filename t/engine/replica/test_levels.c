@@ -233,7 +233,7 @@ static void retention_of_a_level_that_is_listed_anew(void **state) {
     put_head(s, 9, 1, 20, head_time(20));
     put_head(s, 9, 1, 150000, head_time(150000));
     const ls_retain_policy policy = {.snapshot_retention_ms = 1000, .remote = true};
-    int64_t now = T0 + 20 + 1000;
+    int64_t now = T0 + 20 + 1000 + 1;
     must(ls_retain_snapshots(s, &policy, now, NULL, &res, &err), &err);
     assert_int_equal(res.deleted[9], 1); /* 1-10; the floor is 10 */
     assert_int_equal(res.deleted[1], 9);
@@ -241,7 +241,7 @@ static void retention_of_a_level_that_is_listed_anew(void **state) {
     /* A hole that neither level 2 nor a snapshot gets across. */
     remove_file(s, 1, 200000, 200000);
     remove_file(s, 2, 21, last);
-    now = T0 + 150000 + 1000;
+    now = T0 + 150000 + 1000 + 1;
     assert_int_equal(ls_retain_snapshots(s, &policy, now, NULL, &res, &err), LS_EGAP);
     assert_int_equal(memstore_count(s, 9, NULL), 2);
     assert_int_equal(memstore_count(s, 1, NULL), last - 10);

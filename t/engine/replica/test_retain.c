@@ -27,6 +27,46 @@ static ls_code retain_l0(ls_storage *s, const char *local_root, ls_txid keep, bo
     return ls_retain_l0(s, &policy, time_of(keep) + 59999, NULL, res, err);
 }
 
+/* ---- what TXIDs show ---- */
+
+typedef struct images {
+    uint8_t *at[48];
+    size_t sizes[48];
+} images;
+
+static void keep_image(images *all, const chain *c) {
+    assert_in_range(c->txid, 1, 47);
+    all->sizes[c->txid] = (size_t)c->commit * c->page_size;
+    all->at[c->txid] = malloc(all->sizes[c->txid]);
+    assert_non_null(all->at[c->txid]);
+    memcpy(all->at[c->txid], c->image, all->sizes[c->txid]);
+}
+
+static void images_done(images *all) {
+    for (size_t i = 0; i < sizeof all->at / sizeof *all->at; i++) {
+        free(all->at[i]);
+    }
+}
+
+/* A restore to that time is one to the TXID. */
+static void assert_restores_moment(ls_storage *s, int64_t ms, const images *all, ls_txid txid) {
+    ls_err err = LS_ERR_INIT;
+    ls_plan plan;
+    must(ls_plan_make(s, 0, ms, &plan, &err), &err);
+    assert_int_equal(plan.files[plan.n - 1].max_txid, txid);
+    ls_plan_done(&plan);
+    assert_restores(s, txid, all->at[txid], all->sizes[txid]);
+}
+
+/* Gives a file the time of another TXID. */
+static void set_time(const chain *c, int level, ls_txid min, ls_txid max, ls_txid as) {
+    char *path = chain_path(c, &(ls_ltx_info){.level = level, .min_txid = min, .max_txid = max});
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+                                      {.tv_sec = time_of(as) / 1000, .tv_nsec = 0}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    free(path);
+}
+
 /* ---- snapshots and levels ---- */
 
 /* n times: two files of level 0, level 1, a snapshot after each second of these. */
@@ -49,7 +89,7 @@ static void snapshots_and_the_files_below(void **state) {
     make_days(&c, 8);
     assert_level(c.s, 9, "1-4 1-8 1-c 1-10");
     assert_level(c.s, 2, "1-4 5-8 9-c d-10");
-    must(retain(c.s, 10, &res, &err), &err);
+    must(retain(c.s, 13, &res, &err), &err); /* c is the newest that is too old */
     assert_level(c.s, 9, "1-c 1-10");
     assert_level(c.s, 2, "5-8 9-c d-10"); /* those that end before 8 go */
     assert_level(c.s, 1, "7-8 9-a b-c d-e f-10");
@@ -59,8 +99,114 @@ static void snapshots_and_the_files_below(void **state) {
     assert_int_equal(res.deleted[0], 0);
     assert_true(res.bytes > 0);
     assert_restores_chain(&c);
-    must(retain(c.s, 10, &res, &err), &err); /* none goes now: nothing does */
+    must(retain(c.s, 13, &res, &err), &err); /* none goes now: nothing does */
     assert_int_equal(res.deleted[9] + res.deleted[2] + res.deleted[1], 0);
+    chain_done(&c);
+}
+
+/* Of the defaults: a snapshot comes whenever the one before it gets too old. */
+static void each_moment_within_the_retention_restores(void **state) {
+    chain c;
+    ls_err err = LS_ERR_INIT;
+    ls_retain_result res;
+    images all = {0};
+    chain_init(&c, *state, "replica", 512);
+    for (ls_txid day = 1; day <= 5; day++) {
+        for (ls_txid i = 0; i < 8; i++) {
+            chain_steps(&c, 1);
+            keep_image(&all, &c);
+            (void)compact_to(c.s, 1);
+        }
+        chain_snapshot(&c, 9, 1);
+        must(retain_l0(c.s, NULL, 1000, true, &res, &err), &err);
+        const ls_txid cutoff = c.txid - 8 + 1;
+        must(retain(c.s, cutoff, &res, &err), &err);
+        for (ls_txid t = day == 1 ? 1 : cutoff - 1; t <= c.txid; t++) {
+            assert_restores_moment(c.s, time_of(t) + 1, &all, t);
+        }
+    }
+    assert_level(c.s, 9, "1-20 1-28");
+    images_done(&all);
+    chain_done(&c);
+}
+
+/* The moment of the cutoff is still promised, and a restore to it takes what is older. */
+static void the_moment_of_the_cutoff_restores(void **state) {
+    chain c;
+    ls_err err = LS_ERR_INIT;
+    ls_retain_result res;
+    images all = {0};
+    chain_init(&c, *state, "replica", 4096);
+    for (int i = 0; i < 3; i++) {
+        chain_steps(&c, 1);
+        keep_image(&all, &c);
+        chain_snapshot(&c, 9, 1);
+    }
+    must(retain(c.s, 3, &res, &err), &err);
+    assert_level(c.s, 9, "1-2 1-3");
+    assert_restores_moment(c.s, time_of(3), &all, 2);
+    images_done(&all);
+    chain_done(&c);
+}
+
+/* Level 0 of the last minutes hangs at the snapshot before the newest. */
+static void level_0_keeps_its_base(void **state) {
+    chain c;
+    ls_err err = LS_ERR_INIT;
+    ls_retain_result res;
+    images all = {0};
+    chain_init(&c, *state, "replica", 512);
+    for (int i = 1; i <= 12; i++) {
+        chain_steps(&c, 1);
+        keep_image(&all, &c);
+        if (i % 4 == 0) {
+            (void)compact_to(c.s, 1);
+            chain_snapshot(&c, 9, 1);
+        }
+    }
+    must(retain_l0(c.s, NULL, 9, true, &res, &err), &err);
+    assert_level(c.s, 0, "9-9 a-a b-b c-c");
+    must(retain(c.s, 9, &res, &err), &err);
+    assert_level(c.s, 9, "1-8 1-c");
+    for (ls_txid t = 8; t <= 12; t++) {
+        assert_restores(c.s, t, all.at[t], all.sizes[t]);
+    }
+    images_done(&all);
+    chain_done(&c);
+}
+
+static void none_is_too_old(void **state) {
+    chain c;
+    ls_err err = LS_ERR_INIT;
+    ls_retain_result res;
+    chain_init(&c, *state, "replica", 4096);
+    make_days(&c, 6);
+    must(retain(c.s, 4, &res, &err), &err); /* 4 is not older than itself */
+    assert_level(c.s, 9, "1-4 1-8 1-c");
+    must(retain(c.s, 5, &res, &err), &err); /* nor is there one older than 4 */
+    must(retain(c.s, 8, &res, &err), &err);
+    assert_level(c.s, 9, "1-4 1-8 1-c");
+    assert_level(c.s, 1, "1-2 3-4 5-6 7-8 9-a b-c");
+    assert_int_equal(res.deleted[9] + res.deleted[2] + res.deleted[1], 0);
+    chain_done(&c);
+}
+
+/* A copy lost the time of 4: it stays, and what is behind it, while what goes is no base. */
+static void times_out_of_order(void **state) {
+    chain c;
+    ls_err err = LS_ERR_INIT;
+    ls_retain_result res;
+    chain_init(&c, *state, "replica", 4096);
+    make_days(&c, 10);
+    set_time(&c, 9, 1, 4, 1000);
+    must(retain(c.s, 17, &res, &err), &err);
+    assert_level(c.s, 9, "1-4 1-10 1-14");
+    assert_level(c.s, 2, "1-4 5-8 9-c d-10 11-14"); /* no snapshot before 4 went */
+    assert_restores_chain(&c);
+    must(retain(c.s, 1001, &res, &err), &err);
+    assert_level(c.s, 9, "1-14");
+    assert_level(c.s, 2, "d-10 11-14");
+    assert_restores_chain(&c);
     chain_done(&c);
 }
 
@@ -92,7 +238,7 @@ static void the_newest_file_of_a_level_stays(void **state) {
         (void)compact_to(c.s, 1);
         chain_snapshot(&c, 9, 1);
     }
-    must(retain(c.s, 14, &res, &err), &err);
+    must(retain(c.s, 17, &res, &err), &err); /* all are too old */
     assert_level(c.s, 9, "1-10");
     assert_level(c.s, 1, "9-c d-10");
     assert_level(c.s, 2, "1-4");
@@ -145,15 +291,15 @@ static void a_hole_stops_retention(void **state) {
         lose(c.s, 0, t, t);
     }
     lose(c.s, 1, 9, 10);
-    chain_steps(&c, 2); /* b and c hang in the air */
-    assert_int_equal(retain(c.s, 7, &res, &err), LS_EGAP);
+    chain_steps(&c, 2);                                    /* b and c hang in the air */
+    assert_int_equal(retain(c.s, 9, &res, &err), LS_EGAP); /* 1-4 would go */
     assert_non_null(
         strstr(err.msg, "nothing is deleted: TXID 000000000000000c could not be restored"));
     assert_level(c.s, 9, "1-4 1-8");
     assert_level(c.s, 1, "1-2 3-4 5-6 7-8");
     assert_int_equal(res.deleted[9] + res.deleted[1], 0);
     chain_snapshot(&c, 9, 1); /* 1-c heals it */
-    must(retain(c.s, 7, &res, &err), &err);
+    must(retain(c.s, 9, &res, &err), &err);
     assert_level(c.s, 9, "1-8 1-c");
     chain_done(&c);
 }
@@ -164,8 +310,7 @@ static void every_kept_point_restores(void **state) {
     chain c;
     ls_err err = LS_ERR_INIT;
     ls_retain_result res;
-    uint8_t *images[40] = {0};
-    size_t sizes[40] = {0};
+    images all = {0};
     chain_init(&c, *state, "replica", 512);
     for (int i = 1; i <= 12; i++) {
         chain_steps(&c, 3);
@@ -176,20 +321,15 @@ static void every_kept_point_restores(void **state) {
         if (i % 3 == 0) {
             chain_snapshot(&c, 9, 1);
         }
-        sizes[c.txid] = (size_t)c.commit * c.page_size;
-        images[c.txid] = malloc(sizes[c.txid]);
-        assert_non_null(images[c.txid]);
-        memcpy(images[c.txid], c.image, sizes[c.txid]);
+        keep_image(&all, &c);
     }
     must(retain_l0(c.s, NULL, 1000, true, &res, &err), &err);
-    must(retain(c.s, 12, &res, &err), &err);
+    must(retain(c.s, 19, &res, &err), &err);
     assert_level(c.s, 9, "1-12 1-1b 1-24");
     for (ls_txid t = 18; t <= 36; t += 3) {
-        assert_restores(c.s, t, images[t], sizes[t]);
+        assert_restores(c.s, t, all.at[t], all.sizes[t]);
     }
-    for (size_t i = 0; i < 40; i++) {
-        free(images[i]);
-    }
+    images_done(&all);
     chain_done(&c);
 }
 
@@ -239,13 +379,9 @@ static void level_0_goes_from_the_oldest_on(void **state) {
     chain_init(&c, *state, "replica", 4096);
     compacted_steps(&c, 2);
     compacted_steps(&c, 4);
-    char *path = chain_path(&c, &(ls_ltx_info){.min_txid = 3, .max_txid = 3});
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-                                      {.tv_sec = time_of(900) / 1000, .tv_nsec = 0}};
-    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    set_time(&c, 0, 3, 3, 900);
     must(retain_l0(c.s, NULL, 500, true, &res, &err), &err);
     assert_level(c.s, 0, "3-3 4-4 5-5 6-6"); /* 3 is too recent: no hole behind it */
-    free(path);
     chain_done(&c);
 }
 
@@ -434,6 +570,11 @@ static void recorded_by_its_successor(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         unit_test_in_tempdir(snapshots_and_the_files_below),
+        unit_test_in_tempdir(each_moment_within_the_retention_restores),
+        unit_test_in_tempdir(the_moment_of_the_cutoff_restores),
+        unit_test_in_tempdir(level_0_keeps_its_base),
+        unit_test_in_tempdir(none_is_too_old),
+        unit_test_in_tempdir(times_out_of_order),
         unit_test_in_tempdir(the_newest_snapshot_stays),
         unit_test_in_tempdir(the_newest_file_of_a_level_stays),
         unit_test_in_tempdir(without_snapshots_nothing_goes),
