@@ -251,8 +251,8 @@ static void first_write_goes_at_once_and_the_next_waits(void **state) {
 static void captures_wait_for_the_longer_interval(void **state) {
     fixture *f = *state;
     the_db(f, 5 * LS_MS)->replica.sync_interval = HOUR;
-    start(f);
     f->app = app_create(f->path, 4096);
+    start(f);
     await(f, has_uploaded, &first);
     for (int i = 0; i < 20; i++) {
         add_rows(f->app, 1);
